@@ -1,0 +1,11 @@
+"""Django's handle on the app."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MarketdataConfig(AppConfig):
+    """Names the app; docs/architecture.md says what it holds."""
+
+    name = "marketdata"
+    verbose_name = _("Market data")

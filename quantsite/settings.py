@@ -1,0 +1,284 @@
+"""All settings, read from the environment. ``docs/configuration.md`` lists the variables.
+
+Without ``DATABASE_URL`` this is the embedded default: SQLite, in-process layers and keys of its own, all
+under ``var/``. With it, servers are used and every secret must be given.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+from django.utils.translation import gettext_lazy as _
+
+from quantsite import env
+from quantsite.web import csp, logs
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = Path(env.text("QUANTSITE_VAR_DIR", str(BASE_DIR / "var"))).expanduser().absolute()
+
+# --- the two sizes -----------------------------------------------------------------------------------------
+
+_postgres = env.postgres("DATABASE_URL", pool_size=env.number("QUANTSITE_DB_POOL", 8, low=2, high=200))
+REDIS_URL = env.url("REDIS_URL", ("redis", "rediss", "unix"))
+EMBEDDED = _postgres is None
+_keys = env.make_private_folder(VAR_DIR, "QUANTSITE_VAR_DIR") / "keys" if EMBEDDED else None
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": _postgres
+    or {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(VAR_DIR / "quantsite.sqlite3"),
+        "OPTIONS": {
+            # IMMEDIATE: a plain transaction that reads first loses to "database is locked" when it writes.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA busy_timeout=20000;",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "qs"}
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "quantsite"}
+}
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL], "prefix": "qs"}}
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+# --- secrets -----------------------------------------------------------------------------------------------
+
+SECRET_KEY = env.secret("QUANTSITE_SECRET_KEY", _keys)
+AUDIT_KEY = env.secret("QUANTSITE_AUDIT_KEY", _keys)
+METRICS_TOKEN = env.text("QUANTSITE_METRICS_TOKEN")
+
+# --- web ---------------------------------------------------------------------------------------------------
+
+DEBUG = env.flag("QUANTSITE_DEBUG", default=False)
+ALLOWED_HOSTS = env.words("QUANTSITE_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("QUANTSITE_TRUSTED_ORIGINS")
+ENVIRONMENT = env.choice("QUANTSITE_ENVIRONMENT", "paper", ("live", "paper", "replay"))
+ROOT_URLCONF = "quantsite.urls"
+ASGI_APPLICATION = "quantsite.asgi.application"
+
+HTTPS = env.flag("QUANTSITE_HTTPS", default=not EMBEDDED)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# nginx sends http to https (deploy/nginx); probes and metrics inside the network come by plain http.
+SILENCED_SYSTEM_CHECKS = ["security.W008"]
+CONTENT_SECURITY_POLICY = csp.POLICY
+
+INSTALLED_APPS = [
+    "quantsite.apps.QuantsiteConfig",  # before unfold: our templates win
+    "unfold.apps.BasicAppConfig",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.guardian",
+    "quantsite.apps.ConsoleConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_filters",
+    "guardian",
+    "axes",
+    "accounts.apps.AccountsConfig",
+    "marketdata.apps.MarketdataConfig",
+    "trading.apps.TradingConfig",
+    "strategies.apps.StrategiesConfig",
+    "backtests.apps.BacktestsConfig",
+]
+
+MIDDLEWARE = [
+    "quantsite.web.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
+    "quantsite.web.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.text("QUANTSITE_STATIC_ROOT", str(VAR_DIR / "static")))
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "quantsite.web.assets.BokehFinder",
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_MAX_AGE = 300
+MEDIA_ROOT = VAR_DIR / "media"
+
+# --- languages and time ------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = env.choice("QUANTSITE_LANGUAGE", "en", ("en", "zh-hans"))
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+
+# --- people ------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+ANONYMOUS_USER_NAME = None  # guardian makes no row for an anonymous user: anonymous callers get nothing
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+REGISTRATION_OPEN = env.flag("QUANTSITE_REGISTRATION_OPEN", default=False)
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+AXES_FAILURE_LIMIT = env.number("QUANTSITE_LOGIN_ATTEMPTS", 5, low=2, high=100)
+AXES_COOLOFF_TIME = timedelta(minutes=env.number("QUANTSITE_LOCKOUT_MINUTES", 15, low=1, high=10_080))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_IPWARE_PROXY_COUNT = env.number("QUANTSITE_PROXIES", 0 if EMBEDDED else 1, low=0, high=5)
+
+# --- API ---------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.DenyUnlessGranted"],
+    "DEFAULT_RENDERER_CLASSES": ["quantsite.web.renderers.OrjsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "quantsite.web.pagination.NewestFirstCursor",
+    "PAGE_SIZE": 50,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "quantsite.web.problems.exception_handler",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "login": env.text("QUANTSITE_LOGIN_RATE", "20/min"),
+        "register": env.text("QUANTSITE_REGISTER_RATE", "10/hour"),
+    },
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.number("QUANTSITE_ACCESS_MINUTES", 15, low=1, high=1440)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(hours=env.number("QUANTSITE_REFRESH_HOURS", 24, low=1, high=720)),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "UPDATE_LAST_LOGIN": True,
+    "CHECK_REVOKE_TOKEN": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "quantsite",
+    "VERSION": "1",
+    "DESCRIPTION": "A futures desk: instruments, bars, backtests, people and permissions.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+}
+
+# --- worker ------------------------------------------------------------------------------------------------
+
+_spool = VAR_DIR / "celery"
+CELERY_BROKER_URL = (
+    env.url("CELERY_BROKER_URL", ("redis", "rediss", "amqp", "filesystem")) or REDIS_URL or "filesystem://"
+)
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {
+        "data_folder_in": str(_spool / "queue"),
+        "data_folder_out": str(_spool / "queue"),
+        "control_folder": str(_spool / "control"),
+        "store_processed": False,
+    }
+    if CELERY_BROKER_URL.startswith("filesystem")
+    else {"visibility_timeout": 3600}
+)
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celery" / "beat-schedule")
+CELERY_TASK_IGNORE_RESULT = True  # results are rows of our own
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+# --- logs --------------------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.choice("QUANTSITE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOGGING_CONFIG = None
+logs.configure(LOG_LEVEL, env.choice("QUANTSITE_LOG_FORMAT", "json", ("json", "console")))
+
+# --- console theme -----------------------------------------------------------------------------------------
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "quantsite",
+    "SITE_HEADER": "quantsite",
+    "SITE_SUBHEADER": _("Futures desk"),
+    "SITE_SYMBOL": "candlestick_chart",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_LANGUAGES": True,
+    "ENVIRONMENT": "quantsite.admin_site.environment_label",
+    "DASHBOARD_CALLBACK": "quantsite.admin_site.dashboard",
+    "STYLES": ["quantsite.admin_site.stylesheet"],
+    "COMMAND": {"search_models": True, "show_history": False},
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": False,
+        "navigation": "quantsite.admin_site.navigation",
+    },
+}

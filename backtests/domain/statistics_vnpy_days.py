@@ -38,7 +38,7 @@ def calendar_days(start: Longs, close: Floats, fills: FillTable, multiplier: flo
     before[before == 0] = 1.0  # vn.py's guard against a missing close; it also meets a close of exactly 0
 
     def by_day(column: Floats) -> Floats:
-        return np.bincount(day, weights=column, minlength=len(date))
+        return np.bincount(day, weights=column, minlength=len(date)).astype(np.float64, copy=False)
 
     bought = by_day(change)
     commission = by_day(fills.commission)

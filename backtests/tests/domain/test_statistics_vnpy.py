@@ -1,6 +1,6 @@
 """The block ``vnpy`` to 1e-9 against vn.py's rules written a second time over pandas, and its oddities by hand."""
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -41,8 +41,8 @@ def _ratio_of_growth(returns: pd.Series, annual: float, depth: float) -> float:
     gain = np.log(1 + annual) if annual > 0 else -np.log(1 - annual)
     steady = 1 / (1 + returns.std()) if returns.std() > 0 else 0.0
     bonus = 1 + 0.1 * np.tanh(returns.skew())
-    tailed: Any = returns.kurt()
-    penalty = 1 / (1 + 0.05 * np.maximum(tailed - 3, 0))
+    tailed = float(cast("float", returns.kurt()))
+    penalty = 1 / (1 + 0.05 * max(tailed - 3, 0.0))
     downside = np.sqrt((returns.clip(upper=0) ** 2).mean() * 252)
     tail = abs(returns.nsmallest(int(np.ceil(0.05 * len(returns)))).mean()) or depth / 2
     return float(gain * steady * bonus * penalty / (0.5 * max(downside, 1e-6) + 0.3 * depth + 0.2 * tail))

@@ -40,7 +40,7 @@ def _daily(bars: list[tuple[int, float]], fills: list[Fill]) -> pd.DataFrame:
 def _ratio_of_growth(returns: pd.Series, annual: float, depth: float) -> float:
     gain = np.log(1 + annual) if annual > 0 else -np.log(1 - annual)
     steady = 1 / (1 + returns.std()) if returns.std() > 0 else 0.0
-    bonus = 1 + 0.1 * np.tanh(returns.skew())
+    bonus = 1 + 0.1 * np.tanh(float(cast("float", returns.skew())))
     tailed = float(cast("float", returns.kurt()))
     penalty = 1 / (1 + 0.05 * max(tailed - 3, 0.0))
     downside = np.sqrt((returns.clip(upper=0) ** 2).mean() * 252)

@@ -1,0 +1,84 @@
+"""Alarms: what a person must respond to. One open row for each code and subject; repeats are counted."""
+
+from dataclasses import dataclass
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import RANK, Alarm, Severity
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 5  # a race is lost only to a writer who raised or cleared the same alarm in between
+
+
+@dataclass(frozen=True)
+class AlarmKind:
+    """What an alarm's code means; ``anchor`` is its heading in docs/runbook.md."""
+
+    title: str | Promise
+    anchor: str
+
+
+KINDS: dict[str, AlarmKind] = {}
+
+
+def register_kind(code: str, title: str | Promise) -> str:
+    """Name an alarm code once, where it is raised; returns the code. The runbook has a heading of that name."""
+    KINDS[code] = AlarmKind(title, code.replace("_", "-"))
+    return code
+
+
+AUDIT_CHAIN_BROKEN = register_kind("audit_chain_broken", _("The audit trail was tampered with"))
+
+
+def raise_alarm(code: str, subject: str, text: str, severity: str) -> Alarm:
+    """Open the alarm, or count a repeat of the open one; returns the row.
+
+    A repeat renews text and time. One of higher severity takes its acknowledgement back: somebody must look
+    again. Safe against concurrent callers. It joins the caller's transaction and is undone with it.
+    """
+    if severity not in RANK:
+        raise ValueError(f"severity {severity!r} is not one of {', '.join(RANK)}")
+    for _attempt in range(MAX_ATTEMPTS):
+        alarm = _repeat(code, subject, text, severity) or _open(code, subject, text, severity)
+        if alarm is not None:
+            log.warning("alarm raised", code=code, subject=subject, severity=alarm.severity, count=alarm.count)
+            return alarm
+    raise RuntimeError(f"alarm {code} {subject} was raised and cleared {MAX_ATTEMPTS} times in between")
+
+
+def clear_alarm(code: str, subject: str) -> bool:
+    """Close the open alarm of this code and subject; False where there is none."""
+    cleared = Alarm.objects.open().filter(code=code, subject=subject).update(cleared_at=timezone.now())
+    if cleared:
+        log.info("alarm cleared", code=code, subject=subject)
+    return bool(cleared)
+
+
+def _repeat(code: str, subject: str, text: str, severity: str) -> Alarm | None:
+    with transaction.atomic():
+        alarm = Alarm.objects.open().select_for_update().filter(code=code, subject=subject).first()
+        if alarm is None:
+            return None
+        if RANK[severity] > RANK[alarm.severity]:
+            alarm.severity, alarm.acknowledged_by, alarm.acknowledged_at = severity, None, None
+        alarm.text, alarm.last_at = text, timezone.now()
+        alarm.count += 1  # the row is locked
+        alarm.save()
+        return alarm
+
+
+def _open(code: str, subject: str, text: str, severity: str) -> Alarm | None:
+    """The new row, or None where another writer opened the same alarm first."""
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            return Alarm.objects.create(
+                code=code, subject=subject, text=text, severity=Severity(severity), first_at=now, last_at=now
+            )
+    except IntegrityError:
+        return None

@@ -1,0 +1,132 @@
+"""What trading costs in a backtest: dated fee and margin rates, tick, multiplier and slippage."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any, TypeVar
+
+from marketdata.domain.instrument import Dated, FeeRates, MarginRates, rates_on
+from quantsite.common.errors import RuleError
+from trading.domain.ledger import Terms
+
+Rates = TypeVar("Rates", FeeRates, MarginRates)
+
+
+@dataclass(frozen=True, slots=True)
+class CostTable:
+    """All that a run needs to know of an instrument's costs. Raises ``RuleError`` for figures that make no sense.
+
+    ``multiplier`` units a lot, ``price_tick`` in the quoted unit, ``slippage_ticks`` ticks against the
+    trader on every fill. The dated rows may come in any order; before the first one the earliest serves.
+    """
+
+    multiplier: float
+    price_tick: float
+    slippage_ticks: float
+    fees: tuple[Dated[FeeRates], ...]
+    margins: tuple[Dated[MarginRates], ...]
+
+    def __post_init__(self) -> None:
+        faults = {
+            "multiplier": "" if _positive(self.multiplier) else f"multiplier must be above 0, not {self.multiplier!r}.",
+            "price_tick": "" if _positive(self.price_tick) else f"price tick must be above 0, not {self.price_tick!r}.",
+            "slippage_ticks": ""
+            if math.isfinite(self.slippage_ticks) and self.slippage_ticks >= 0
+            else f"slippage must be 0 ticks or more, not {self.slippage_ticks!r}.",
+            "fees": "" if self.fees else "there is no fee row: give a commission rate (0 is one).",
+            "margins": "" if self.margins else "there is no margin row: give a margin rate (0 is one).",
+        }
+        faults = {name: text for name, text in faults.items() if text} or self._rate_faults()
+        if faults:
+            raise RuleError("invalid_costs", " ".join(faults.values()), fields=faults)
+
+    def _rate_faults(self) -> dict[str, str]:
+        """A rate must be a number of 0 or more: a rebate would make trading itself the profit."""
+        rates: list[FeeRates | MarginRates] = [row.value for row in self.fees]
+        rates += [row.value for row in self.margins]
+        return {
+            name: f"{name} must be 0 or more, not {rate!r}."
+            for value in rates
+            for name, rate in asdict(value).items()
+            if not (math.isfinite(rate) and rate >= 0)
+        }
+
+    def terms_on(self, day: date) -> Terms:
+        """The terms that hold on a trading day."""
+        fees, _ = rates_on(self.fees, day)
+        margins, _ = rates_on(self.margins, day)
+        return Terms(self.multiplier, fees, margins)
+
+    def changes(self) -> list[date]:
+        """The days from which a row holds, ascending."""
+        return sorted({row.valid_from for row in self.fees} | {row.valid_from for row in self.margins})
+
+    def unknown_before(self, day: date) -> list[str]:
+        """Sentences for the report where ``day`` lies before the first row of a table."""
+        tables = (
+            ("fees", [row.valid_from for row in self.fees]),
+            ("margins", [row.valid_from for row in self.margins]),
+        )
+        return [
+            f"No {name} are known before {min(days)}: the earliest row is used from {day} on."
+            for name, days in tables
+            if min(days) > day
+        ]
+
+    def document(self) -> dict[str, Any]:
+        """The table as JSON values: all numbers floats, dates ISO, rows ascending."""
+        return {
+            "multiplier": float(self.multiplier),
+            "price_tick": float(self.price_tick),
+            "slippage_ticks": float(self.slippage_ticks),
+            "fees": _rows(self.fees),
+            "margins": _rows(self.margins),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "CostTable":
+        """The table that :meth:`document` described. Raises ``KeyError`` or ``ValueError`` for another shape."""
+        fees = tuple(Dated(day, FeeRates(**rates)) for day, rates in _read(document["fees"]))
+        margins = tuple(Dated(day, MarginRates(**rates)) for day, rates in _read(document["margins"]))
+        return cls(document["multiplier"], document["price_tick"], document["slippage_ticks"], fees, margins)
+
+
+def fees_given(
+    commission_rate: float | None, commission_per_lot: float | None, close_today_rate: float | None
+) -> tuple[Dated[FeeRates], ...] | None:
+    """The fee table from the options of a request; ``None`` where no fee option is given (the dated table serves).
+
+    One option given sets those not given to 0, and the close-today rate to the commission rate. The amount a
+    lot is charged on opening, close and close-today alike.
+    """
+    if commission_rate is None and commission_per_lot is None and close_today_rate is None:
+        return None
+    rate, lot = commission_rate or 0.0, commission_per_lot or 0.0
+    today = rate if close_today_rate is None else close_today_rate
+    return (Dated(date.min, FeeRates(rate, lot, rate, lot, today, lot)),)
+
+
+def margins_given(margin_rate: float | None) -> tuple[Dated[MarginRates], ...] | None:
+    """The margin table from the option of a request, the same for both sides; ``None`` where it is not given."""
+    if margin_rate is None:
+        return None
+    return (Dated(date.min, MarginRates(long_by_money=margin_rate, short_by_money=margin_rate)),)
+
+
+def _positive(number: float) -> bool:
+    return math.isfinite(number) and number > 0
+
+
+def _rows(rows: Sequence[Dated[Rates]]) -> list[dict[str, Any]]:
+    return [
+        {"valid_from": row.valid_from.isoformat()} | {name: float(rate) for name, rate in asdict(row.value).items()}
+        for row in sorted(rows, key=lambda row: row.valid_from)
+    ]
+
+
+def _read(rows: Sequence[Mapping[str, Any]]) -> list[tuple[date, dict[str, float]]]:
+    return [
+        (date.fromisoformat(row["valid_from"]), {name: rate for name, rate in row.items() if name != "valid_from"})
+        for row in rows
+    ]

@@ -1,0 +1,56 @@
+"""The fingerprint of a result: two runs that agree in it did the same on the same data.
+
+It is the SHA-256 (hex) of one JSON document in canonical form: keys sorted, no spaces, ASCII, numbers as
+Python's ``repr`` gives them (the shortest text that reads back to the same float64). Its keys::
+
+    {"costs": {...}, "data": "<data hash>", "end_equity": 99850000, "engine": "1",
+     "fills": [[<bar start, ns UTC>, <+1 buy, -1 sell>, <offset>, <price in ticks>, <volume>], ...],
+     "parameters": {...}}
+
+``costs`` is :meth:`CostTable.document`; offsets are the numbers of ``trading.domain.offsets.Offset``;
+``end_equity`` counts cents. No time, user, path or database is in it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from backtests.domain.costs import CostTable
+from backtests.domain.engine import ENGINE_VERSION
+from backtests.domain.result import FillTable
+from quantsite.common.numbers import to_ticks
+
+
+def canonical(document: Mapping[str, Any]) -> str:
+    """The document as canonical JSON. Raises ``ValueError`` for NaN and infinities, which JSON does not have."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def result_hash(
+    parameters: Mapping[str, Any], costs: CostTable, data_hash: str, fills: FillTable, end_equity: float
+) -> str:
+    """SHA-256 (hex) over the run's parameters, costs, data, engine version, fills and end equity."""
+    document = {
+        "parameters": dict(parameters),
+        "costs": costs.document(),
+        "data": data_hash,
+        "engine": ENGINE_VERSION,
+        "fills": _fill_rows(fills, costs.price_tick),
+        "end_equity": round(end_equity * 100),
+    }
+    return hashlib.sha256(canonical(document).encode("ascii")).hexdigest()
+
+
+def _fill_rows(fills: FillTable, price_tick: float) -> list[list[int]]:
+    return [
+        [start, direction, offset, to_ticks(price, price_tick), round(volume)]
+        for start, direction, offset, price, volume in zip(
+            fills.start.tolist(),
+            fills.direction.tolist(),
+            fills.offset.tolist(),
+            fills.price.tolist(),
+            fills.volume.tolist(),
+            strict=True,
+        )
+    ]

@@ -1,0 +1,152 @@
+"""One account: fills go in, positions and funds come out.
+
+The backtest, the analysis of a list of fills and live trading feed the same ledger. It refuses nothing but
+what cannot be booked (a close beyond the position); whether an opening may be sent is asked before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from marketdata.domain.instrument import FeeRates, MarginRates
+from trading.domain.balance import Funds
+from trading.domain.fees import commission, fee_pair
+from trading.domain.margin import MarginPriceType, charged_margin, margin, margin_pair, margin_price
+from trading.domain.offsets import LotChoice, Offset, Side, recorded_offset
+from trading.domain.position import ClosedLot, Position
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an instrument costs on one trading day; ``larger_side`` as its ``MaxMarginSideAlgorithm`` says."""
+
+    multiplier: float
+    fees: FeeRates
+    margins: MarginRates
+    larger_side: bool = False
+
+
+class Closing(NamedTuple):
+    """One closed lot and the commission in yuan that its close paid, under the offset that names the fee."""
+
+    lot: ClosedLot
+    offset: Offset
+    commission: float
+
+
+class Ledger:
+    """Funds and positions of one account, kept fill by fill and settled day by day."""
+
+    def __init__(self, balance: float, margin_price_type: MarginPriceType = MarginPriceType.OPEN) -> None:
+        self.margin_price_type = margin_price_type
+        self._funds = Funds(pre_balance=balance)
+        self._stale = False  # position profit and margin are computed when somebody looks
+        self._positions: dict[str, Position] = {}
+        self._terms: dict[str, Terms] = {}
+
+    @property
+    def funds(self) -> Funds:
+        """The account's entries, with position profit and margin as of the last mark and fill."""
+        if self._stale:
+            self._refresh()
+        return self._funds
+
+    def set_terms(self, instrument: str, terms: Terms) -> Position:
+        """Trade ``instrument`` on these terms from now on; returns its position (made empty when new)."""
+        self._terms[instrument] = terms
+        self._stale = True
+        return self._positions.setdefault(instrument, Position(terms.multiplier))
+
+    def position(self, instrument: str) -> Position:
+        """The position in an instrument whose terms have been set; ``KeyError`` otherwise."""
+        return self._positions[instrument]
+
+    def mark(self, instrument: str, price: float) -> None:
+        """Mark the position at the last price."""
+        self._positions[instrument].last = price
+        self._stale = True
+
+    def opening_need(self, instrument: str, side: Side, price: float, volume: float) -> float:
+        """Margin and commission in yuan that an opening at ``price`` would take out of the available funds."""
+        terms = self._terms[instrument]
+        position = self._positions[instrument]
+        at = margin_price(True, self.margin_price_type, price, position.last, position.average, position.pre_settlement)
+        held = self._side_margins(position, terms)
+        more = dict(held)
+        more[side] += margin(at, volume, terms.multiplier, *margin_pair(terms.margins, side))
+        needed = _charged(more, terms) - _charged(held, terms)
+        return needed + commission(price, volume, terms.multiplier, *fee_pair(terms.fees, Offset.OPEN))
+
+    def open(self, instrument: str, side: Side, price: float, volume: float, *, at: int, trading_day: int) -> float:
+        """Book an opening fill; returns its commission in yuan. ``at`` in ns UTC, the day since the epoch."""
+        terms = self._terms[instrument]
+        paid = commission(price, volume, terms.multiplier, *fee_pair(terms.fees, Offset.OPEN))
+        self._positions[instrument].open(side, price, volume, paid, at=at, trading_day=trading_day)
+        self._funds.commission += paid
+        self._stale = True
+        return paid
+
+    def close(
+        self, instrument: str, side: Side, price: float, volume: float, choice: LotChoice = LotChoice.FIFO
+    ) -> list[Closing]:
+        """Book a closing fill of a position's ``side``; returns the closed lots in the order they were hit.
+
+        Each lot pays the close-today fee if it was opened this trading day, else the close fee. Raises
+        ``RuleError`` and books nothing when more is closed than ``choice`` reaches.
+        """
+        terms = self._terms[instrument]
+        closings = []
+        for lot in self._positions[instrument].close(side, price, volume, choice):
+            offset = recorded_offset(today=lot.today)
+            paid = commission(price, lot.volume, terms.multiplier, *fee_pair(terms.fees, offset))
+            self._funds.commission += paid
+            self._funds.close_profit += lot.profit_by_date
+            closings.append(Closing(lot, offset, paid))
+        self._stale = True
+        return closings
+
+    def settle(self, prices: Mapping[str, float]) -> None:
+        """End the trading day at these settlement prices, one for every instrument held.
+
+        The balance becomes the previous balance, the day's entries become zero, every lot is carried and
+        margined at its settlement price. Raises ``KeyError`` and changes nothing where a price is missing.
+        """
+        held = {code: prices[code] for code, position in self._positions.items() if not position.is_flat()}
+        for code, price in held.items():
+            self.mark(code, price)
+        self.funds.roll()
+        for code, position in self._positions.items():
+            if code in prices:
+                position.settle(prices[code])
+        self._stale = True
+
+    def _refresh(self) -> None:
+        position_profit = charged = 0.0
+        for code, position in self._positions.items():
+            position_profit += position.position_profit()
+            charged += _charged(self._side_margins(position, self._terms[code]), self._terms[code])
+        self._funds.position_profit = position_profit
+        self._funds.margin = charged
+        self._stale = False
+
+    def _side_margins(self, position: Position, terms: Terms) -> dict[Side, float]:
+        sides = {Side.LONG: 0.0, Side.SHORT: 0.0}
+        for side, lots in position.lots.items():
+            if not lots:
+                continue
+            by_money, by_volume = margin_pair(terms.margins, side)
+            for lot in lots:
+                price = margin_price(
+                    lot.today,
+                    self.margin_price_type,
+                    lot.open_price,
+                    position.last,
+                    position.average,
+                    position.pre_settlement,
+                )
+                sides[side] += margin(price, lot.volume, terms.multiplier, by_money, by_volume)
+        return sides
+
+
+def _charged(sides: Mapping[Side, float], terms: Terms) -> float:
+    return charged_margin(sides[Side.LONG], sides[Side.SHORT], terms.larger_side)

@@ -1,0 +1,172 @@
+"""The lots held in one instrument: long and short apart, today's and older ones told apart, oldest first.
+
+Frozen volumes (resting closes) join with the order flow; until then all that is held may be closed.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from quantsite.common.errors import RuleError
+from trading.domain.offsets import LotChoice, Side
+from trading.domain.profit import profit
+
+
+@dataclass(slots=True)
+class Lot:
+    """What one opening fill left; ``volume`` and ``commission`` (of the opening) shrink as it is closed.
+
+    ``base_price`` is the open price until the first settlement, then the last settlement price. ``opened_at``
+    is in ns UTC, ``trading_day`` in days since the epoch.
+    """
+
+    side: Side
+    open_price: float
+    base_price: float
+    volume: float
+    commission: float
+    opened_at: int
+    trading_day: int
+    today: bool = True
+
+
+class ClosedLot(NamedTuple):
+    """The part of a lot that a close took, with its profit by date and by trade in yuan, before commissions.
+
+    ``open_commission`` is its share of the opening's, ``today`` says whether it was opened this trading day.
+    """
+
+    side: Side
+    volume: float
+    open_price: float
+    close_price: float
+    today: bool
+    opened_at: int
+    trading_day: int
+    open_commission: float
+    profit_by_date: float
+    profit_by_trade: float
+
+
+class Position:
+    """The lots of one instrument and the prices they are marked at; unknown prices are NaN."""
+
+    __slots__ = ("average", "last", "lots", "multiplier", "pre_settlement")
+
+    def __init__(self, multiplier: float) -> None:
+        self.multiplier = multiplier
+        self.lots: dict[Side, list[Lot]] = {Side.LONG: [], Side.SHORT: []}
+        self.last = math.nan
+        self.average = math.nan
+        self.pre_settlement = math.nan
+
+    def volume(self, side: Side) -> float:
+        """Lots held on a side."""
+        return sum(lot.volume for lot in self.lots[side])
+
+    def today_volume(self, side: Side) -> float:
+        """Lots of a side opened this trading day; the rest are yesterday's."""
+        return sum(lot.volume for lot in self.lots[side] if lot.today)
+
+    def is_flat(self) -> bool:
+        """True where neither side holds a lot."""
+        return not any(self.lots.values())
+
+    def net_volume(self) -> float:
+        """Long less short lots."""
+        return self.volume(Side.LONG) - self.volume(Side.SHORT)
+
+    def open(self, side: Side, price: float, volume: float, commission: float, *, at: int, trading_day: int) -> Lot:
+        """Add a lot of today and return it. Raises ``RuleError`` unless ``volume`` is positive."""
+        _check_volume(volume)
+        lot = Lot(side, price, price, volume, commission, at, trading_day)
+        self.lots[side].append(lot)
+        return lot
+
+    def close(self, side: Side, price: float, volume: float, choice: LotChoice) -> list[ClosedLot]:
+        """Close ``volume`` lots of a side and return what was taken, in the order it was taken.
+
+        Raises ``RuleError`` and changes nothing when the choice of lots does not reach (CTP's errors 50, 51).
+        """
+        _check_volume(volume)
+        candidates = _candidates(self.lots[side], choice)
+        reach = sum(lot.volume for lot in candidates)
+        if volume > reach:
+            raise RuleError(
+                "close_exceeds_position",
+                f"cannot close {volume:g} {side.name.lower()} ({choice}): {reach:g} there",
+            )
+        closed = []
+        for lot in candidates:
+            if volume <= 0:
+                break
+            part = min(volume, lot.volume)
+            closed.append(self._take(lot, part, price))
+            volume -= part
+        self.lots[side] = [lot for lot in self.lots[side] if lot.volume > 0]
+        return closed
+
+    def _take(self, lot: Lot, part: float, price: float) -> ClosedLot:
+        share = lot.commission * part / lot.volume
+        lot.commission -= share
+        lot.volume -= part
+        by_date = profit(lot.side, lot.base_price, price, part, self.multiplier)
+        by_trade = profit(lot.side, lot.open_price, price, part, self.multiplier)
+        return ClosedLot(
+            lot.side, part, lot.open_price, price, lot.today, lot.opened_at, lot.trading_day, share, by_date, by_trade
+        )
+
+    def mark_price(self, lot: Lot) -> float:
+        """Where a lot is marked: the last price, else the previous settlement, else its own base price."""
+        if not math.isnan(self.last):
+            return self.last
+        return lot.base_price if math.isnan(self.pre_settlement) else self.pre_settlement
+
+    def position_profit(self) -> float:
+        """Floating profit by date in yuan: since the previous settlement, or the opening if that is later."""
+        total = 0.0
+        for lots in self.lots.values():
+            for lot in lots:
+                total += profit(lot.side, lot.base_price, self.mark_price(lot), lot.volume, self.multiplier)
+        return total
+
+    def open_profit(self) -> float:
+        """Floating profit by trade in yuan: since each lot's opening."""
+        total = 0.0
+        for lots in self.lots.values():
+            for lot in lots:
+                total += profit(lot.side, lot.open_price, self.mark_price(lot), lot.volume, self.multiplier)
+        return total
+
+    def position_cost(self, side: Side) -> float:
+        """Value of a side at its base prices in yuan."""
+        return sum(lot.base_price * lot.volume for lot in self.lots[side]) * self.multiplier
+
+    def open_cost(self, side: Side) -> float:
+        """Value of a side at its open prices in yuan."""
+        return sum(lot.open_price * lot.volume for lot in self.lots[side]) * self.multiplier
+
+    def settle(self, price: float) -> None:
+        """End the trading day: every lot becomes yesterday's and is carried at the settlement price."""
+        for lots in self.lots.values():
+            for lot in lots:
+                lot.base_price = price
+                lot.today = False
+        self.pre_settlement = price
+        self.last = self.average = math.nan
+
+
+def _check_volume(volume: float) -> None:
+    if not volume > 0:
+        raise RuleError("volume_not_positive", f"a fill's volume must be above 0, not {volume:g}")
+
+
+def _candidates(lots: list[Lot], choice: LotChoice) -> list[Lot]:
+    """The lots that a close may take, in its order; ``lots`` are oldest first."""
+    if choice == LotChoice.TODAY_ONLY:
+        return [lot for lot in lots if lot.today]
+    if choice == LotChoice.YESTERDAY_ONLY:
+        return [lot for lot in lots if not lot.today]
+    if choice == LotChoice.TODAY_FIRST:
+        return sorted(lots, key=lambda lot: not lot.today)
+    return lots

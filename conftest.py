@@ -1,0 +1,67 @@
+"""What every test may ask for: the cast, API clients, recorded data, a browser, and a machine closed to the outside."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.test import TransactionTestCase
+from rest_framework.test import APIClient
+
+from quantsite.testing import baseline, leftovers
+from quantsite.testing.cast import ada, alice, bob, charlie, client_of, rita
+from quantsite.testing.network import loopback_only
+
+__all__ = ["ada", "alice", "bob", "charlie", "rita"]
+
+SHARED_DATA = settings.BASE_DIR.parent / "shared" / "data"
+FAST_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"  # a slow one is right, but not 500 times a run
+
+
+def pytest_configure() -> None:
+    """Settings that only tests change, before anything is built from them."""
+    settings.PASSWORD_HASHERS = [FAST_HASHER]
+    # Static files straight from the apps: the manifest needs `collectstatic` first.
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.WHITENOISE_USE_FINDERS = True
+    TransactionTestCase._fixture_teardown = lambda self: baseline.restore()  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """SQLite in a file, as it runs in earnest: in memory it has no WAL, and threads lock each other out."""
+    if settings.EMBEDDED:
+        settings.DATABASES["default"]["TEST"]["NAME"] = str(settings.VAR_DIR / "test.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
+    """The test database, with its first rows copied aside for ``baseline.restore``."""
+    with django_db_blocker.unblock():
+        baseline.take()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _closed_network() -> Iterator[None]:
+    with loopback_only():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_leftovers() -> None:
+    """Throttles and lockouts count in the cache: no test may inherit another's."""
+    leftovers.clear()
+
+
+@pytest.fixture
+def api() -> Callable[..., APIClient]:
+    """``api(user)``: a client with that user's token; ``api()``: an anonymous one."""
+    return client_of
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of recorded bars, ticks and reference files; skips where it is not beside the project."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"the recorded data is not here: {SHARED_DATA}")
+    return SHARED_DATA

@@ -1,0 +1,89 @@
+"""pytest plugin: gives the run its servers, folder and keys before the settings are read.
+
+``DATABASE_URL`` and ``REDIS_URL`` are used where set; what is missing is started privately and stopped with
+the run. ``QUANTSITE_TEST_SIZE=embedded`` starts nothing and tests the embedded default instead.
+"""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from quantsite.testing.servers import Servers, start
+
+WANTED = ("DATABASE_URL", "REDIS_URL")
+SECRETS = ("QUANTSITE_SECRET_KEY", "QUANTSITE_AUDIT_KEY")
+
+
+class TestBed:
+    """What this process made for the run, and takes away at its end."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.servers: Servers | None = None
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def prepare(self) -> None:
+        """Set the environment: once in the controlling process, whose workers inherit it."""
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            _use_own_redis_database()
+            return
+        self.folder = tempfile.TemporaryDirectory(prefix="quantsite-var-", ignore_cleanup_errors=True)
+        os.environ["QUANTSITE_VAR_DIR"] = self.folder.name
+        if embedded():
+            for name in (*WANTED, "CELERY_BROKER_URL"):
+                os.environ.pop(name, None)
+            return
+        missing = tuple(name for name in WANTED if not os.environ.get(name))
+        if missing:
+            self.servers = start(missing)
+            os.environ.update(self.servers.urls)
+        os.environ.setdefault("CELERY_BROKER_URL", os.environ["REDIS_URL"])
+        os.environ.setdefault("QUANTSITE_HTTPS", "0")  # tests speak http
+        for name in SECRETS:
+            os.environ.setdefault(name, secrets.token_urlsafe(48))
+
+    def clear(self) -> None:
+        """Stop what was started."""
+        if self.servers:
+            self.servers.stop()
+        if self.folder:
+            self.folder.cleanup()
+
+
+def embedded() -> bool:
+    """Whether this run tests the embedded default."""
+    return os.environ.get("QUANTSITE_TEST_SIZE") == "embedded"
+
+
+def _use_own_redis_database() -> None:
+    """Workers share one Redis server: database 0 is left alone, worker gw0 takes 1, gw1 takes 2, ..."""
+    address = os.environ.get("REDIS_URL")
+    if not address:
+        return
+    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1
+    own = urlsplit(address)._replace(path=f"/{number}").geturl()
+    if os.environ.get("CELERY_BROKER_URL") == address:
+        os.environ["CELERY_BROKER_URL"] = own
+    os.environ["REDIS_URL"] = own
+    os.environ["QUANTSITE_VAR_DIR"] = str(Path(os.environ["QUANTSITE_VAR_DIR"]) / f"gw{number - 1}")
+
+
+bed = TestBed()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Generator[None, None, None]:
+    """A wrapper, since pytest-django reads the settings in its own (first) implementation of this hook."""
+    bed.prepare()
+    return (yield)
+
+
+def pytest_unconfigure() -> None:
+    """At the end, also after Ctrl-C; a killed run is cleared by the servers' guardian."""
+    bed.clear()

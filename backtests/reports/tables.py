@@ -1,0 +1,77 @@
+"""The CSV files of a run: one row a fill, one row a trading day. UTF-8, comma, one header line, LF."""
+
+import csv
+from collections.abc import Iterable
+from typing import TextIO
+
+import numpy as np
+
+from backtests.domain.result import DayTable, FillTable
+from backtests.reports.format import plain
+from quantsite.common.times import SHANGHAI_OFFSET_NS
+from trading.domain.offsets import Direction, Offset
+
+FILL_HEADER = ("datetime", "trading_day", "instrument", "direction", "offset", "price", "volume", "commission")
+EQUITY_HEADER = ("trading_day", "equity", "net_profit", "commission", "slippage", "drawdown")
+
+Row = tuple[str, ...]
+
+
+def direction_name(direction: int) -> str:
+    """``buy`` or ``sell``. Raises ``ValueError`` for another number."""
+    return Direction(direction).name.lower()
+
+
+def offset_name(offset: int) -> str:
+    """``open``, ``close``, ``close_today`` ... Raises ``ValueError`` for another number."""
+    return Offset(offset).name.lower()
+
+
+def wall_clock(moments: np.ndarray) -> list[str]:
+    """Instants (ns UTC) as ``YYYY-MM-DD HH:MM:SS`` of Shanghai."""
+    texts: list[str] = np.datetime_as_string((moments + SHANGHAI_OFFSET_NS).astype("datetime64[ns]"), "s").tolist()
+    return [text.replace("T", " ") for text in texts]
+
+
+def iso_days(days: np.ndarray) -> list[str]:
+    """Days since the epoch as ``YYYY-MM-DD``."""
+    texts: list[str] = np.datetime_as_string(days.astype("datetime64[D]")).tolist()
+    return texts
+
+
+def fill_rows(fills: FillTable, instrument: str) -> Iterable[Row]:
+    """The fills as texts; ``datetime`` is the start of the bar that fills."""
+    return zip(
+        wall_clock(fills.start),
+        iso_days(fills.trading_day),
+        [instrument] * len(fills),
+        map(direction_name, fills.direction.tolist()),
+        map(offset_name, fills.offset.tolist()),
+        map(plain, fills.price.tolist()),
+        map(plain, fills.volume.tolist()),
+        map(plain, fills.commission.tolist()),
+        strict=True,
+    )
+
+
+def equity_rows(days: DayTable) -> Iterable[Row]:
+    """The trading days as texts."""
+    columns = (days.equity, days.net_profit, days.commission, days.slippage, days.drawdown)
+    texts = (map(plain, column.tolist()) for column in columns)
+    return zip(iso_days(days.trading_day), *texts, strict=True)
+
+
+def write_fills_csv(file: TextIO, fills: FillTable, instrument: str) -> None:
+    """Write the fills of a run to ``file``, opened with ``newline=""``."""
+    _write(file, FILL_HEADER, fill_rows(fills, instrument))
+
+
+def write_equity_csv(file: TextIO, days: DayTable) -> None:
+    """Write the trading days of a run to ``file``, opened with ``newline=""``."""
+    _write(file, EQUITY_HEADER, equity_rows(days))
+
+
+def _write(file: TextIO, header: Row, rows: Iterable[Row]) -> None:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)

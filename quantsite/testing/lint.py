@@ -59,7 +59,7 @@ def main(words: list[str]) -> int:
 def _run(check: Check) -> bool:
     began = time.monotonic()
     environment = {**os.environ, **check.environment}
-    done = subprocess.run(check.command, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    done = subprocess.run(check.command, capture_output=True, text=True, check=False, env=environment)
     passed = done.returncode == 0
     line = f"{'ok    ' if passed else 'FAILED'} {check.name} ({time.monotonic() - began:.1f} s)\n"
     sys.stdout.write(line if passed else f"{line}{done.stdout}{done.stderr}\n")

@@ -45,9 +45,14 @@ def private_postgres(folder: Path, road: Road = "any") -> Iterator[str]:
     programs = _readable(postgres_folder(road), folder, account)
     log = (folder / "log").open("wb")
     _initialise(programs, folder, account)
-    arguments = [programs / "postgres", "-D", folder / "data", "-k", folder]
-    arguments += [word for option in OPTIONS for word in ("-c", option)]
-    server = subprocess.Popen(arguments, stdout=log, stderr=log, cwd=folder, **account)  # noqa: S603
+    options = [word for option in OPTIONS for word in ("-c", option)]
+    server: subprocess.Popen[bytes] = subprocess.Popen(
+        [programs / "postgres", "-D", folder / "data", "-k", folder, *options],
+        stdout=log,
+        stderr=log,
+        cwd=folder,
+        **account,
+    )
     try:
         _create_database(folder, server)
         yield f"postgres://postgres@/{DATABASE}?host={quote(str(folder), safe='/')}"
@@ -68,7 +73,7 @@ def _account() -> dict[str, Any]:
 def _readable(programs: Path, folder: Path, account: dict[str, Any]) -> Path:
     """``programs`` if ``account`` may run them, else a copy: a home folder may be closed to other users."""
     try:
-        subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, cwd=folder, **account)  # noqa: S603
+        subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, cwd=folder, **account)
     except OSError:
         copy = folder / "programs"
         shutil.copytree(programs.parent, copy, symlinks=True)
@@ -78,7 +83,7 @@ def _readable(programs: Path, folder: Path, account: dict[str, Any]) -> Path:
 
 def _initialise(programs: Path, folder: Path, account: dict[str, Any]) -> None:
     arguments = ["-D", "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [programs / "initdb", *arguments], cwd=folder, capture_output=True, text=True, check=False, **account
     )
     if done.returncode:

@@ -44,7 +44,7 @@ def _start(program: Path, folder: Path, log: int) -> "tuple[subprocess.Popen[byt
         port = free_port()
         arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         arguments += ["--dir", str(folder), "--databases", str(DATABASES), "--daemonize", "no"]
-        server = subprocess.Popen([program, *arguments], stdout=log, stderr=log, cwd=folder)  # noqa: S603
+        server = subprocess.Popen([program, *arguments], stdout=log, stderr=log, cwd=folder)
         try:
             answers = _answers(server, port)
         except BaseException:

@@ -48,7 +48,7 @@ def _coverage() -> int:
 
 def _call(command: list[str], environment: dict[str, str]) -> int:
     """The exit code; on Ctrl-C the child clears up first, since it got the same signal."""
-    with subprocess.Popen(command, env=environment) as child:  # noqa: S603
+    with subprocess.Popen(command, env=environment) as child:
         try:
             return child.wait()
         except KeyboardInterrupt:

@@ -38,7 +38,7 @@ class Servers:
 
 def start(names: tuple[str, ...] = ("DATABASE_URL", "REDIS_URL"), road: Road = "any") -> Servers:
     """Start the servers that ``names`` ask for. Raises ``RuntimeError`` where one does not start."""
-    guardian = subprocess.Popen(  # noqa: S603
+    guardian = subprocess.Popen(
         [sys.executable, "-m", "quantsite.testing.servers", "--road", road, *names],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -79,7 +79,9 @@ class BarSeries:
             object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), dtype=np.float64))
         for name in ("trading_day", *VALUE_COLUMNS):
             if getattr(self, name).shape != (len(self.start),):
-                raise ValueError(f"column {name} has shape {getattr(self, name).shape}, start has {len(self.start)} rows")
+                raise ValueError(
+                    f"column {name} has shape {getattr(self, name).shape}, start has {len(self.start)} rows"
+                )
 
     @classmethod
     def empty(cls, instrument: str, interval: str) -> Self:

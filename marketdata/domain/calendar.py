@@ -118,4 +118,6 @@ class TradingCalendar:
             raise self._outside(day)
 
     def _outside(self, day: date) -> RuleError:
-        return RuleError("outside_calendar", f"The trading calendar ({self.first} to {self.last}) does not reach {day}.")
+        return RuleError(
+            "outside_calendar", f"The trading calendar ({self.first} to {self.last}) does not reach {day}."
+        )

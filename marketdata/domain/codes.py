@@ -62,9 +62,13 @@ def parse_code(text: str) -> InstrumentCode:
     """
     symbol, dot, exchange = text.strip().rpartition(".")
     if not dot or exchange not in EXCHANGES:
-        raise RuleError("unknown_exchange", f"{text!r} names no exchange: write symbol.EXCHANGE with one of {', '.join(EXCHANGES)}.")
+        raise RuleError(
+            "unknown_exchange", f"{text!r} names no exchange: write symbol.EXCHANGE with one of {', '.join(EXCHANGES)}."
+        )
     if _OPTION.fullmatch(symbol) or _COMBINATION.fullmatch(symbol):
-        raise RuleError("unsupported_instrument", f"{text!r} is an option or a combination: only futures are supported.")
+        raise RuleError(
+            "unsupported_instrument", f"{text!r} is an option or a combination: only futures are supported."
+        )
     parsed = _parse_symbol(symbol, exchange)
     if parsed is None:
         likely = _likely(symbol, exchange)

@@ -69,7 +69,10 @@ class SessionHours:
         for name, spans in (("night", self.night), ("day", self.day)):
             ends = [0, *(span.end for span in spans)]
             if any(span.start < end or span.end <= span.start for span, end in zip(spans, ends, strict=False)):
-                raise RuleError("invalid_hours", f"The spans of the {name} session overlap or are out of order: {format_spans(spans)}.")
+                raise RuleError(
+                    "invalid_hours",
+                    f"The spans of the {name} session overlap or are out of order: {format_spans(spans)}.",
+                )
         if not self.day:
             raise RuleError("invalid_hours", "A trading day has at least one span in its day session.")
 

@@ -25,7 +25,9 @@ def parse_interval(text: str) -> int | None:
     minutes = int(match[1]) * (60 if match[2] == "h" else 1) if match else 0
     if not 1 <= minutes <= LONGEST_MINUTES:
         known = ", ".join(COMMON_INTERVALS)
-        raise RuleError("invalid_interval", f"{text!r} is no bar interval: use one of {known}, or any number of minutes.")
+        raise RuleError(
+            "invalid_interval", f"{text!r} is no bar interval: use one of {known}, or any number of minutes."
+        )
     return minutes
 
 

@@ -8,6 +8,12 @@ from marketdata.domain.sessions import SessionTable
 
 
 def simulate_bars(
-    spec: InstrumentSpec, table: SessionTable, first_day: date, last_day: date, minutes: int, seed: int, start_price: float
+    spec: InstrumentSpec,
+    table: SessionTable,
+    first_day: date,
+    last_day: date,
+    minutes: int,
+    seed: int,
+    start_price: float,
 ) -> BarSeries:
     """Bars of ``minutes`` on every trading day from ``first_day`` to ``last_day``; the same arguments give the same bars."""

@@ -36,7 +36,7 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str,
     return {name: before.get(name) for name in changed}, {name: after[name] for name in changed}
 
 
-class AuditedModelAdminChecks(UnfoldModelAdminChecks):
+class AuditedModelAdminChecks(UnfoldModelAdminChecks):  # type: ignore[misc]
     """Django's checks, and that every action says who may run it."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -56,7 +56,7 @@ class AuditedModelAdminChecks(UnfoldModelAdminChecks):
         ]
 
 
-class AuditedModelAdmin(ModelAdmin):
+class AuditedModelAdmin(ModelAdmin):  # type: ignore[misc]
     """Model admin that writes every save, deletion and action, and every refusal, into the audit trail."""
 
     checks_class = AuditedModelAdminChecks
@@ -117,22 +117,22 @@ class AuditedModelAdmin(ModelAdmin):
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Django's list; a refusal is written down."""
         with _refusals_recorded(self, request):
-            return super().changelist_view(request, *args, **kwargs)
+            return super().changelist_view(request, *args, **kwargs)  # type: ignore[no-any-return]
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Django's form; a refusal is written down after its transaction is undone."""
         with _refusals_recorded(self, request):
-            return super().changeform_view(request, *args, **kwargs)
+            return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Django's delete page; a refusal is written down."""
         with _refusals_recorded(self, request):
-            return super().delete_view(request, *args, **kwargs)
+            return super().delete_view(request, *args, **kwargs)  # type: ignore[no-any-return]
 
     def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Django's history page; a refusal is written down."""
         with _refusals_recorded(self, request):
-            return super().history_view(request, *args, **kwargs)
+            return super().history_view(request, *args, **kwargs)  # type: ignore[no-any-return]
 
 
 class ReadOnlyModelAdmin(AuditedModelAdmin):
@@ -141,17 +141,11 @@ class ReadOnlyModelAdmin(AuditedModelAdmin):
     actions: Sequence[Any] = ()
     list_display_links: Any = None
 
-    def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        """Nobody."""
+    def _nobody(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
+        """No one may, whatever was granted."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        """Nobody."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
-        """Nobody."""
-        return False
+    has_add_permission = has_change_permission = has_delete_permission = _nobody
 
 
 class _refusals_recorded:  # noqa: N801 - reads as a statement
@@ -166,7 +160,7 @@ class _refusals_recorded:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, PermissionDenied):
             verb = f"{self.request.method} {self.request.path}"[:64]
-            record_refusal(self.request.user, verb, self.page.opts.label_lower)  # type: ignore[arg-type]
+            record_refusal(self.request.user, verb, self.page.opts.label_lower)
 
 
 def _remembered(request: HttpRequest) -> dict[Any, dict[str, Any]]:

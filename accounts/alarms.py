@@ -1,5 +1,7 @@
 """Alarms: what a person must respond to. One open row for each code and subject; repeats are counted."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -7,8 +9,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from prometheus_client.core import GaugeMetricFamily
 
 from accounts.models import RANK, Alarm, Severity
+from quantsite.web.metrics import register_collector
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +61,19 @@ def clear_alarm(code: str, subject: str) -> bool:
     if cleared:
         log.info("alarm cleared", code=code, subject=subject)
     return bool(cleared)
+
+
+@register_collector
+def open_alarms() -> Iterator[GaugeMetricFamily]:
+    """``quantsite_alarms_open`` by code, severity and whether somebody has taken it."""
+    gauge = GaugeMetricFamily(
+        "quantsite_alarms_open", "Alarms whose cause has not gone away", labels=["code", "severity", "acknowledged"]
+    )
+    rows = Alarm.objects.open().values_list("code", "severity", "acknowledged_at")
+    counted = Counter((code, severity, "yes" if taken else "no") for code, severity, taken in rows)
+    for labels, number in sorted(counted.items()):
+        gauge.add_metric(labels, number)
+    yield gauge
 
 
 def _repeat(code: str, subject: str, text: str, severity: str) -> Alarm | None:

@@ -1,5 +1,7 @@
 """Django's handle on the app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -9,3 +11,8 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     verbose_name = _("People")
+
+    def ready(self) -> None:
+        """Connect the receivers of login signals, and the alarms to ``/metrics``."""
+        import_module("accounts.audit_signals")
+        import_module("accounts.alarms")

@@ -15,6 +15,7 @@ from django.utils.translation import override
 
 from accounts import audit_chain
 from accounts.models import AuditEntry, AuditHead, User
+from quantsite.web import request_id
 
 SYSTEM = "system"
 ANONYMOUS = "anonymous"
@@ -80,10 +81,9 @@ def head_is_sound(count: int, last_hash: str, mac: str) -> bool:
 
 
 def _link(head: AuditHead, said: dict[str, Any]) -> AuditEntry:
-    request_id = str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64]
     said |= {
         "seq": head.count + 1,
-        "request_id": audit_chain.clean(request_id),
+        "request_id": audit_chain.clean(request_id.current())[:64],
         "created_at": timezone.now(),
         "prev_hash": head.last_hash,
     }

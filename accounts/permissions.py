@@ -1,16 +1,20 @@
 """Who may do what: the API's default permission and the one check that services use."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from rest_framework.permissions import BasePermission
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.audit import record_refusal
 from accounts.models import User
 from quantsite.common.errors import RefusedError
+
+if TYPE_CHECKING:  # DRF imports its default permission while its views are still being imported
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
 
 # DRF's own DjangoModelPermissions lets everybody read; here reading is granted like the rest.
 ACTION_OF_METHOD = {

@@ -1,0 +1,83 @@
+"""What must hold when people and their roles change; each function raises and changes nothing."""
+
+from collections.abc import Iterable, Sequence
+
+from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from accounts.audit import record_refusal
+from accounts.models import User
+from accounts.roles import ADMINISTRATOR
+from quantsite.common.errors import ConflictError, RefusedError, RuleError
+
+
+def names(groups: Iterable[Group]) -> list[str]:
+    """The groups' names in order."""
+    return sorted(group.name for group in groups)
+
+
+def find_groups(roles: Sequence[str]) -> list[Group]:
+    """The groups of these names. Raises ``RuleError`` that names the unknown ones."""
+    groups = list(Group.objects.filter(name__in=roles))
+    if unknown := set(roles) - {group.name for group in groups}:
+        known = ", ".join(Group.objects.order_by("name").values_list("name", flat=True))
+        text = _("There is no role %(unknown)s; there are: %(known)s.")
+        text %= {"unknown": ", ".join(sorted(unknown)), "known": known}
+        raise RuleError("unknown_role", text, fields={"roles": text})
+    return groups
+
+
+def check_new_user(user: User, password: str) -> None:
+    """Raise ``RuleError`` unless name, address and password are acceptable; whether the name is free is not asked."""
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        fields = {name: " ".join(texts) for name, texts in error.message_dict.items()}
+        raise RuleError("invalid", _("This person cannot be made."), fields=fields) from error
+    check_password(password, user, field="password")
+
+
+def check_password(password: str, user: User, *, field: str) -> None:
+    """Raise ``RuleError`` with the validators' sentences under ``field``."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        text = " ".join(error.messages)
+        raise RuleError("weak_password", text, fields={field: text}) from error
+
+
+def administers(groups: Iterable[Group]) -> bool:
+    """Whether the administrators' group is among them."""
+    return any(group.name == ADMINISTRATOR for group in groups)
+
+
+def check_may_assign(actor: User | None, user: User, groups: Sequence[Group]) -> None:
+    """Raise ``RefusedError`` (audited) for one's own roles and for roles that may more than the actor."""
+    if actor is not None and actor.pk == user.pk:
+        record_refusal(actor, "user.set_roles", user, reason="own roles")
+        raise RefusedError("own_roles", _("Nobody changes their own roles: ask another administrator."))
+    touched = set(groups) ^ set(user.groups.all())
+    check_not_above(actor, touched, superuser=user.is_superuser)
+
+
+def check_not_above(actor: User | None, groups: Iterable[Group], *, superuser: bool = False) -> None:
+    """Raise ``RefusedError`` (audited) where a group, or a superuser, may more than the actor."""
+    if actor is None or actor.is_superuser:
+        return
+    granted = Permission.objects.filter(group__in=[group.pk for group in groups]).select_related("content_type")
+    missing = {f"{p.content_type.app_label}.{p.codename}" for p in granted} - actor.get_all_permissions()
+    if missing or superuser:
+        reason = ", ".join(sorted(missing)[:3]) or "superuser"
+        record_refusal(actor, "user.set_roles", reason=f"above the actor: {reason}")
+        raise RefusedError("above_you", _("You cannot give, take or hold for others what you may not do yourself."))
+
+
+def check_not_last_administrator(user: User) -> None:
+    """Raise ``ConflictError`` where nobody else could administer; the caller holds ``lock_administrators``."""
+    able = User.objects.filter(Q(groups__name=ADMINISTRATOR) | Q(is_superuser=True), is_active=True).distinct()
+    if able.filter(pk=user.pk).exists() and not able.exclude(pk=user.pk).exists():
+        text = _("%(name)s is the last administrator: name another one first.")
+        raise ConflictError("last_administrator", text % {"name": user.username})

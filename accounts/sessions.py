@@ -1,0 +1,37 @@
+"""Ending what lets somebody in: sessions by their hash, refresh tokens by the blacklist."""
+
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from accounts.models import User
+from quantsite.common.errors import RuleError
+
+
+def end_sessions(user: User) -> None:
+    """Make every session of the person invalid; the caller saves ``login_epoch``."""
+    user.login_epoch += 1
+
+
+def blacklist_tokens(user: User) -> int:
+    """Blacklist every refresh token of the person that is not yet; returns how many."""
+    valid = OutstandingToken.objects.filter(user=user, blacklistedtoken=None)
+    blacklisted = [BlacklistedToken(token=token) for token in valid]
+    BlacklistedToken.objects.bulk_create(blacklisted, ignore_conflicts=True)
+    return len(blacklisted)
+
+
+def blacklist_token(user: User, encoded: str) -> None:
+    """Blacklist one refresh token. Raises ``RuleError`` for one that is invalid, used up or another's."""
+    try:
+        token = RefreshToken(encoded)  # type: ignore[arg-type]
+    except TokenError as error:
+        raise _bad_token() from error
+    if str(token.payload.get("user_id")) != str(user.pk):
+        raise _bad_token()
+    token.blacklist()
+
+
+def _bad_token() -> RuleError:
+    text = "This is not a valid refresh token of yours."
+    return RuleError("bad_token", text, fields={"refresh": text})

@@ -71,10 +71,13 @@ class Ledger:
         terms = self._terms[instrument]
         position = self._positions[instrument]
         at = margin_price(True, self.margin_price_type, price, position.last, position.average, position.pre_settlement)
-        held = self._side_margins(position, terms)
-        more = dict(held)
-        more[side] += margin(at, volume, terms.multiplier, *margin_pair(terms.margins, side))
-        needed = _charged(more, terms) - _charged(held, terms)
+        added = margin(at, volume, terms.multiplier, *margin_pair(terms.margins, side))
+        long, short = self._side_margins(position, terms)
+        held = charged_margin(long, short, terms.larger_side)
+        if side == Side.LONG:
+            needed = charged_margin(long + added, short, terms.larger_side) - held
+        else:
+            needed = charged_margin(long, short + added, terms.larger_side) - held
         return needed + commission(price, volume, terms.multiplier, *fee_pair(terms.fees, Offset.OPEN))
 
     def open(self, instrument: str, side: Side, price: float, volume: float, *, at: int, trading_day: int) -> float:
@@ -124,29 +127,23 @@ class Ledger:
         position_profit = charged = 0.0
         for code, position in self._positions.items():
             position_profit += position.position_profit()
-            charged += _charged(self._side_margins(position, self._terms[code]), self._terms[code])
+            terms = self._terms[code]
+            charged += charged_margin(*self._side_margins(position, terms), terms.larger_side)
         self._funds.position_profit = position_profit
         self._funds.margin = charged
         self._stale = False
 
-    def _side_margins(self, position: Position, terms: Terms) -> dict[Side, float]:
-        sides = {Side.LONG: 0.0, Side.SHORT: 0.0}
-        for side, lots in position.lots.items():
-            if not lots:
-                continue
-            by_money, by_volume = margin_pair(terms.margins, side)
-            for lot in lots:
-                price = margin_price(
-                    lot.today,
-                    self.margin_price_type,
-                    lot.open_price,
-                    position.last,
-                    position.average,
-                    position.pre_settlement,
-                )
-                sides[side] += margin(price, lot.volume, terms.multiplier, by_money, by_volume)
-        return sides
+    def _side_margins(self, position: Position, terms: Terms) -> tuple[float, float]:
+        return self._lots_margin(Side.LONG, position, terms), self._lots_margin(Side.SHORT, position, terms)
 
-
-def _charged(sides: Mapping[Side, float], terms: Terms) -> float:
-    return charged_margin(sides[Side.LONG], sides[Side.SHORT], terms.larger_side)
+    def _lots_margin(self, side: Side, position: Position, terms: Terms) -> float:
+        lots = position.lots(side)
+        if not lots:
+            return 0.0
+        by_money, by_volume = margin_pair(terms.margins, side)
+        last, average, settled = position.last, position.average, position.pre_settlement
+        total = 0.0
+        for lot in lots:
+            price = margin_price(lot.today, self.margin_price_type, lot.open_price, last, average, settled)
+            total += margin(price, lot.volume, terms.multiplier, by_money, by_volume)
+        return total

@@ -51,26 +51,31 @@ class ClosedLot(NamedTuple):
 class Position:
     """The lots of one instrument and the prices they are marked at; unknown prices are NaN."""
 
-    __slots__ = ("average", "last", "lots", "multiplier", "pre_settlement")
+    __slots__ = ("average", "last", "longs", "multiplier", "pre_settlement", "shorts")
 
     def __init__(self, multiplier: float) -> None:
         self.multiplier = multiplier
-        self.lots: dict[Side, list[Lot]] = {Side.LONG: [], Side.SHORT: []}
+        self.longs: list[Lot] = []
+        self.shorts: list[Lot] = []
         self.last = math.nan
         self.average = math.nan
         self.pre_settlement = math.nan
 
     def volume(self, side: Side) -> float:
         """Lots held on a side."""
-        return sum(lot.volume for lot in self.lots[side])
+        return sum(lot.volume for lot in self.lots(side))
 
     def today_volume(self, side: Side) -> float:
         """Lots of a side opened this trading day; the rest are yesterday's."""
-        return sum(lot.volume for lot in self.lots[side] if lot.today)
+        return sum(lot.volume for lot in self.lots(side) if lot.today)
+
+    def lots(self, side: Side) -> list[Lot]:
+        """The lots of a side, oldest first: the list itself, to look at."""
+        return self.longs if side == Side.LONG else self.shorts
 
     def is_flat(self) -> bool:
         """True where neither side holds a lot."""
-        return not any(self.lots.values())
+        return not (self.longs or self.shorts)
 
     def net_volume(self) -> float:
         """Long less short lots."""
@@ -80,7 +85,7 @@ class Position:
         """Add a lot of today and return it. Raises ``RuleError`` unless ``volume`` is positive."""
         _check_volume(volume)
         lot = Lot(side, price, price, volume, commission, at, trading_day)
-        self.lots[side].append(lot)
+        self.lots(side).append(lot)
         return lot
 
     def close(self, side: Side, price: float, volume: float, choice: LotChoice) -> list[ClosedLot]:
@@ -89,7 +94,8 @@ class Position:
         Raises ``RuleError`` and changes nothing when the choice of lots does not reach (CTP's errors 50, 51).
         """
         _check_volume(volume)
-        candidates = _candidates(self.lots[side], choice)
+        lots = self.lots(side)
+        candidates = _candidates(lots, choice)
         reach = sum(lot.volume for lot in candidates)
         if volume > reach:
             raise RuleError(
@@ -103,7 +109,7 @@ class Position:
             part = min(volume, lot.volume)
             closed.append(self._take(lot, part, price))
             volume -= part
-        self.lots[side] = [lot for lot in self.lots[side] if lot.volume > 0]
+        lots[:] = [lot for lot in lots if lot.volume > 0]
         return closed
 
     def _take(self, lot: Lot, part: float, price: float) -> ClosedLot:
@@ -125,33 +131,30 @@ class Position:
     def position_profit(self) -> float:
         """Floating profit by date in yuan: since the previous settlement, or the opening if that is later."""
         total = 0.0
-        for lots in self.lots.values():
-            for lot in lots:
-                total += profit(lot.side, lot.base_price, self.mark_price(lot), lot.volume, self.multiplier)
+        for lot in (*self.longs, *self.shorts):
+            total += profit(lot.side, lot.base_price, self.mark_price(lot), lot.volume, self.multiplier)
         return total
 
     def open_profit(self) -> float:
         """Floating profit by trade in yuan: since each lot's opening."""
         total = 0.0
-        for lots in self.lots.values():
-            for lot in lots:
-                total += profit(lot.side, lot.open_price, self.mark_price(lot), lot.volume, self.multiplier)
+        for lot in (*self.longs, *self.shorts):
+            total += profit(lot.side, lot.open_price, self.mark_price(lot), lot.volume, self.multiplier)
         return total
 
     def position_cost(self, side: Side) -> float:
         """Value of a side at its base prices in yuan."""
-        return sum(lot.base_price * lot.volume for lot in self.lots[side]) * self.multiplier
+        return sum(lot.base_price * lot.volume for lot in self.lots(side)) * self.multiplier
 
     def open_cost(self, side: Side) -> float:
         """Value of a side at its open prices in yuan."""
-        return sum(lot.open_price * lot.volume for lot in self.lots[side]) * self.multiplier
+        return sum(lot.open_price * lot.volume for lot in self.lots(side)) * self.multiplier
 
     def settle(self, price: float) -> None:
         """End the trading day: every lot becomes yesterday's and is carried at the settlement price."""
-        for lots in self.lots.values():
-            for lot in lots:
-                lot.base_price = price
-                lot.today = False
+        for lot in (*self.longs, *self.shorts):
+            lot.base_price = price
+            lot.today = False
         self.pre_settlement = price
         self.last = self.average = math.nan
 

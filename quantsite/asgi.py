@@ -1,9 +1,28 @@
 """The web process: HTTP by Django, sockets by Channels."""
 
 import os
+from importlib import import_module
+from importlib.util import find_spec
 
+from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantsite.settings")
 
-application = get_asgi_application()
+http = get_asgi_application()  # sets Django up: consumers and sockets may be imported only after it
+
+CONSUMERS = ("backtests.consumers",)
+
+
+def websocket() -> object:
+    """Every app's sockets behind the one check of who opens them."""
+    sockets = import_module("quantsite.web.sockets")
+    routes = [
+        pattern for name in CONSUMERS if find_spec(name) for pattern in import_module(name).websocket_urlpatterns
+    ]
+    unknown = re_path(r"", sockets.UnknownSocket.as_asgi())
+    return sockets.SocketContextMiddleware(sockets.SocketAuthMiddleware(URLRouter([*routes, unknown])))
+
+
+application = ProtocolTypeRouter({"http": http, "websocket": websocket()})

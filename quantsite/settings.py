@@ -76,6 +76,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_REFERRER_POLICY = "same-origin"
+CSRF_FAILURE_VIEW = "quantsite.web.pages.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 # nginx sends http to https (deploy/nginx); probes and metrics inside the network come by plain http.
 SILENCED_SYSTEM_CHECKS = ["security.W008"]
@@ -186,6 +187,7 @@ AXES_FAILURE_LIMIT = env.number("QUANTSITE_LOGIN_ATTEMPTS", 5, low=2, high=100)
 AXES_COOLOFF_TIME = timedelta(minutes=env.number("QUANTSITE_LOCKOUT_MINUTES", 15, low=1, high=10_080))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
 AXES_IPWARE_PROXY_COUNT = env.number("QUANTSITE_PROXIES", 0 if EMBEDDED else 1, low=0, high=5)
 
 # --- API ---------------------------------------------------------------------------------------------------
@@ -246,8 +248,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "store_processed": False,
     }
     if CELERY_BROKER_URL.startswith("filesystem")
-    else {"visibility_timeout": 3600}
+    else {"visibility_timeout": 3600, "socket_connect_timeout": 5}
 )
+# Remote control would leave its queues and answers as files that nobody fetches.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = not CELERY_BROKER_URL.startswith("filesystem")
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celery" / "beat-schedule")
 CELERY_TASK_IGNORE_RESULT = True  # results are rows of our own
 CELERY_TASK_ACKS_LATE = True

@@ -1,4 +1,4 @@
-"""Every address of the platform."""
+"""Every address of the platform. Who may open which: the matrix test in ``quantsite/tests``."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -7,8 +7,10 @@ from typing import Any
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
+
+from quantsite.web import health, pages
 
 APIS = ("accounts.api", "marketdata.api", "backtests.api")
 
@@ -29,8 +31,18 @@ def api_patterns() -> list[URLPattern | URLResolver]:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", pages.metrics_page, name="metrics"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(), name="docs"),
+    path("api/v1/redoc/", SpectacularRedocView.as_view(), name="redoc"),
     path("api/v1/", include(api_patterns())),
 ]
+
+handler400 = pages.bad_request
+handler403 = pages.permission_denied
+handler404 = pages.not_found
+handler500 = pages.server_error

@@ -1,0 +1,238 @@
+"""Sockets: who may open one, and the form of the messages.
+
+A program opens ``/ws/...`` with the subprotocols ``quantsite.v1, bearer.<access token>``; a page with its
+session cookie, and then the Origin must be our own, for a browser sends the cookie from anybody's page. A
+token in the address is ignored: addresses end up in logs. Who is not let in gets close code 4401.
+
+In: ``{"op", "id", "channels" | "from_seq"}``. Out: ``{"type", "channel", "seq", "data"}`` with the type
+``snapshot``, ``update``, ``ack`` or ``error``; ``id`` is repeated in what answers a message.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import orjson
+import structlog
+from channels.auth import get_user
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from channels.sessions import CookieMiddleware, SessionMiddleware
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.http.request import split_domain_port, validate_host
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
+
+from quantsite.common.errors import RuleError
+from quantsite.web import request_id
+from quantsite.web.renderers import dumps
+
+log = structlog.get_logger("quantsite.sockets")
+
+PROTOCOL = "quantsite.v1"
+BEARER = "bearer."
+CLOSE_UNAUTHENTICATED = 4401
+CLOSE_FORBIDDEN = 4403
+CLOSE_UNKNOWN = 4404
+RECHECK_SECONDS = 30.0
+MAX_MESSAGE = 64 * 1024
+DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+User = AbstractBaseUser | AnonymousUser
+
+
+class SocketAuthMiddleware:
+    """Sets ``scope["user"]`` (anonymous unless proven) and ``scope["expires"]`` (epoch seconds or None)."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.with_session = CookieMiddleware(SessionMiddleware(self._from_session))
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        """Hand the connection on with its user."""
+        scope = {**scope, "user": AnonymousUser(), "expires": None}
+        token = bearer_token(scope.get("subprotocols", []))
+        if token:
+            scope["user"], scope["expires"] = await user_of_token(token)
+        elif origin_is_ours(scope):
+            return await self.with_session(scope, receive, send)
+        return await self.inner(scope, receive, send)
+
+    async def _from_session(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        scope["user"] = await get_user(scope)
+        return await self.inner(scope, receive, send)
+
+
+def bearer_token(subprotocols: Iterable[str]) -> str:
+    """The access token among the offered subprotocols, '' where there is none."""
+    return next((name[len(BEARER) :] for name in subprotocols if name.startswith(BEARER)), "")
+
+
+@database_sync_to_async
+def user_of_token(token: str) -> tuple[User, float | None]:
+    """The active user of a valid access token and when it ends; anonymous for any other token."""
+    authentication = JWTAuthentication()
+    try:
+        validated = authentication.get_validated_token(token.encode())
+        return cast(User, authentication.get_user(validated)), float(validated["exp"])
+    except (InvalidToken, AuthenticationFailed):
+        return AnonymousUser(), None
+
+
+def origin_is_ours(scope: Mapping[str, Any]) -> bool:
+    """Whether the page that opened the socket is one of ours: same host and port, or a trusted origin."""
+    headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in scope.get("headers", [])}
+    origin = headers.get("origin", "").lower()
+    if not origin:
+        return False
+    if origin in (trusted.lower() for trusted in settings.CSRF_TRUSTED_ORIGINS):
+        return True
+    host = headers.get("host", "").lower()
+    parts = urlsplit(origin)
+    domain, _port = split_domain_port(host)
+    default = f":{DEFAULT_PORTS.get(parts.scheme, '')}"
+    return (
+        parts.scheme in DEFAULT_PORTS
+        and parts.netloc.removesuffix(default) == host.removesuffix(default)
+        and validate_host(domain, settings.ALLOWED_HOSTS)
+    )
+
+
+class ConsoleConsumer(AsyncWebsocketConsumer):
+    """Base of our sockets: lets in who is logged in, parses messages, ends when the right to listen ends.
+
+    Subclasses write ``async def op_<name>(self, message)`` for each ``op``, and may override ``may_listen``
+    (a question to the database), ``opened`` and ``closed``. A ``RuleError`` of an op is answered as an error.
+    """
+
+    async def connect(self) -> None:
+        """Accept, or accept and close with 4401 or 4403 (a refused handshake could not carry the code)."""
+        offered = self.scope.get("subprotocols", [])
+        await self.accept(PROTOCOL if PROTOCOL in offered else None)
+        self.watch: asyncio.Task[None] | None = None
+        code = await self._refusal()
+        if code is not None:
+            await self.close(code)
+            return
+        self.watch = asyncio.create_task(self._close_when_refused())
+        await self.opened()
+
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
+        """Stop watching and let the subclass tidy up."""
+        watch = getattr(self, "watch", None)
+        if watch is None:
+            return
+        watch.cancel()
+        await self.closed()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Run the op of one message; what is no proper message is answered as an error."""
+        if getattr(self, "watch", None) is None:
+            return
+        identifier: Any = None
+        try:
+            message = parse_message(text_data or bytes_data or b"")
+            identifier = message.get("id")
+            handler = getattr(self, f"op_{message['op']}", None)
+            if handler is None:
+                raise RuleError("unknown_op", f"There is no op {message['op']!r} on this socket")
+            await handler(message)
+        except RuleError as error:
+            await self.send_error(error, identifier)
+
+    async def opened(self) -> None:
+        """The connection stands and the user may listen."""
+
+    async def closed(self) -> None:
+        """The connection is gone."""
+
+    def may_listen(self) -> bool:
+        """Whether the user holds the permission for this socket; asked again while it is open (synchronous)."""
+        return True
+
+    async def op_ping(self, message: Mapping[str, Any]) -> None:
+        """Answer, so that a client can tell a silent socket from a dead one."""
+        await self.send_message("ack", identifier=message.get("id"))
+
+    async def send_message(
+        self, kind: str, *, channel: str | None = None, seq: int | None = None, data: Any = None, identifier: Any = None
+    ) -> None:
+        """Send one message; ``kind`` is ``snapshot``, ``update``, ``ack`` or ``error``."""
+        body = {"type": kind, "channel": channel, "seq": seq, "data": data}
+        if identifier is not None:
+            body["id"] = identifier
+        await self.send(text_data=dumps(body).decode())
+
+    async def send_error(self, error: RuleError, identifier: Any = None) -> None:
+        """Tell the client what was wrong with its message."""
+        data = {"code": error.code, "detail": error.text, "fields": error.fields}
+        await self.send_message("error", data=data, identifier=identifier)
+
+    async def _refusal(self) -> int | None:
+        expires = self.scope["expires"]
+        if not self.scope["user"].is_authenticated or (expires is not None and expires <= time.time()):
+            return CLOSE_UNAUTHENTICATED
+        return None if await database_sync_to_async(self.may_listen)() else CLOSE_FORBIDDEN
+
+    async def _close_when_refused(self) -> None:
+        while True:
+            expires = self.scope["expires"]
+            await asyncio.sleep(min(RECHECK_SECONDS, max(0.0, expires - time.time()) if expires else RECHECK_SECONDS))
+            self.scope["user"] = await fresh_user(self.scope)
+            code = await self._refusal()
+            if code is not None:
+                log.info("socket closed", reason="the right to listen ended", code=code)
+                await self.close(code)
+                return
+
+
+class UnknownSocket(AsyncWebsocketConsumer):
+    """Answers addresses that lead nowhere: 4401 to strangers, 4404 to people we know."""
+
+    async def connect(self) -> None:
+        """Accept and close, so that the code arrives."""
+        await self.accept()
+        known = self.scope["user"].is_authenticated
+        await self.close(CLOSE_UNKNOWN if known else CLOSE_UNAUTHENTICATED)
+
+
+def parse_message(raw: str | bytes) -> dict[str, Any]:
+    """One message from a client. Raises ``RuleError`` unless it is an object with a text ``op``."""
+    if len(raw) > MAX_MESSAGE:
+        raise RuleError("message_too_large", f"A message may have {MAX_MESSAGE} bytes")
+    try:
+        message = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise RuleError("invalid_json", "The message is not JSON") from None
+    if not isinstance(message, dict) or not isinstance(message.get("op"), str):
+        raise RuleError("invalid_message", 'A message is an object with a text "op"')
+    return message
+
+
+@database_sync_to_async
+def fresh_user(scope: Mapping[str, Any]) -> User:
+    """The user as the database knows it now, without cached permissions; anonymous once inactive or gone.
+
+    A session that was logged out meanwhile counts as gone.
+    """
+    user = scope["user"]
+    session = scope.get("session")
+    if session is not None and not session.exists(session.session_key):
+        return AnonymousUser()
+    found = type(user)._default_manager.filter(pk=user.pk, is_active=True).first() if user.pk else None
+    return found or AnonymousUser()
+
+
+class SocketContextMiddleware:
+    """Gives each connection a request id of its own in the log's context."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
+        """Bind the id for as long as the connection lives."""
+        with structlog.contextvars.bound_contextvars(**{request_id.CONTEXT_KEY: request_id.new()}):
+            return await self.inner(scope, receive, send)

@@ -36,7 +36,7 @@ class Bar(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """One snapshot of the market. ``time`` is ns UTC, ``trading_day`` days since the epoch; NaN where there is no quote.
+    """One snapshot of the market. ``time`` is ns UTC, ``trading_day`` days since the epoch; NaN: no quote.
 
     ``volume`` (lots) and ``turnover`` (yuan) count from the opening of the trading day.
     """
@@ -55,9 +55,9 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BarSeries:
-    """Bars of one instrument and interval in ascending order; every column has shape ``(n,)``, units as in :class:`Bar`.
+    """Bars of one instrument and interval, ascending; every column has shape ``(n,)``, units as in :class:`Bar`.
 
-    Columns are taken over as they are where the type fits, else converted. Raises ``ValueError`` where their lengths differ.
+    Columns are taken over as they are where the type fits, else converted. Raises ``ValueError`` where lengths differ.
     """
 
     instrument: str

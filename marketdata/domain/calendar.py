@@ -94,7 +94,8 @@ class TradingCalendar:
         """:meth:`night_before` for every row of ``days``, shape ``(days,)``."""
         weekday = (self.days + EPOCH.weekday()) % 7
         gap = np.diff(self.days, prepend=self.days[:1])
-        return (gap == 1) | ((gap == 3) & (weekday == 0))
+        allowed: npt.NDArray[np.bool_] = (gap == 1) | ((gap == 3) & (weekday == 0))
+        return allowed
 
     def from_numbers(self, numbers: npt.NDArray[np.int64]) -> DayColumn:
         """:meth:`on_or_after` for a column of days since the epoch, shape ``(n,)``."""

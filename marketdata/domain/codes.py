@@ -58,7 +58,7 @@ def parse_code(text: str) -> InstrumentCode:
     """Take ``rb2501.SHFE``, ``TA001.CZCE`` or ``IF88.CFFEX`` apart.
 
     Raises :class:`RuleError`: ``unknown_exchange``; ``unsupported_instrument`` for options and combinations;
-    ``invalid_code`` for everything else that is not a code of that exchange, with the likely one where only the case is wrong.
+    ``invalid_code`` for everything else that is not a code of that exchange, with the likely one where there is one.
     """
     symbol, dot, exchange = text.strip().rpartition(".")
     if not dot or exchange not in EXCHANGES:

@@ -15,7 +15,7 @@ _SPAN = re.compile(r"(\d{1,2}):([0-5]\d)-(\d{1,2}):([0-5]\d)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """Minutes from ``start`` up to, not including, ``end``, counted from the midnight that opens the session's evening or day.
+    """Minutes from ``start`` up to, not including, ``end``, counted from the midnight before the session opens.
 
     A night session that runs past midnight ends above 1440: 21:00-02:30 is ``Span(1260, 1590)``.
     """
@@ -33,7 +33,7 @@ class Span:
 
 
 def parse_spans(text: str) -> tuple[Span, ...]:
-    """``"09:00-10:15 10:30-11:30"`` as spans; an end at or before its start lies past midnight; empty text is no span.
+    """``"09:00-10:15 10:30-11:30"`` as spans; an end not after its start lies past midnight; empty text: none.
 
     Raises :class:`RuleError` ``invalid_hours``.
     """
@@ -55,7 +55,7 @@ def format_spans(spans: tuple[Span, ...]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SessionHours:
-    """The parts of one trading day: the night session of the evening before, the day session, the auctions' order windows.
+    """The parts of one trading day: night session of the evening before, day session, order windows of the auctions.
 
     ``auctions`` belong to the opening that follows them (20:55-20:59 to 21:00); where a day has no night session, and
     there only, the day's own auction is held.
@@ -69,10 +69,8 @@ class SessionHours:
         for name, spans in (("night", self.night), ("day", self.day)):
             ends = [0, *(span.end for span in spans)]
             if any(span.start < end or span.end <= span.start for span, end in zip(spans, ends, strict=False)):
-                raise RuleError(
-                    "invalid_hours",
-                    f"The spans of the {name} session overlap or are out of order: {format_spans(spans)}.",
-                )
+                text = f"The spans of the {name} session overlap or are out of order: {format_spans(spans)}."
+                raise RuleError("invalid_hours", text)
         if not self.day:
             raise RuleError("invalid_hours", "A trading day has at least one span in its day session.")
 
@@ -98,7 +96,7 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class SpecialOpening:
-    """A trading day that opened at another moment than its hours say; ``opens`` is Shanghai wall time without a zone."""
+    """A trading day that opened at another moment than its hours say; ``opens`` is Shanghai wall time, no zone."""
 
     trading_day: date
     opens: datetime

@@ -32,7 +32,7 @@ def parse_interval(text: str) -> int | None:
 
 
 def interval_name(minutes: int | None) -> str:
-    """The one name under which bars of ``minutes`` are stored: ``60`` is ``1h``, ``90`` is ``90m``, ``None`` is ``1d``."""
+    """The one name of bars of ``minutes``: ``60`` is ``1h``, ``90`` is ``90m``, ``None`` is ``1d``."""
     if minutes is None:
         return DAY
     hours, rest = divmod(minutes, 60)

@@ -15,7 +15,7 @@ from marketdata.domain.hours import SessionHours, SpecialOpening, Suspension, pa
 from marketdata.domain.instrument import Dated, FeeRates, MarginRates
 from marketdata.domain.reference_file import Row, read_rows
 from marketdata.domain.sessions import SessionTable
-from marketdata.domain.terms import ContractTerms, ProductTerms, terms_of
+from marketdata.domain.terms import ContractTerms, terms_of
 from quantsite.common.errors import MissingError
 
 EVERY = "*"

@@ -29,7 +29,8 @@ class SessionLine:
     @property
     def openings(self) -> LongColumn:
         """The opening instant of every session, ascending, ns UTC."""
-        return self.start[self.elapsed == self.opens]
+        found: LongColumn = self.start[self.elapsed == self.opens]
+        return found
 
     def span_holding(self, instants: LongColumn, *, ends: bool = False) -> tuple[LongColumn, Flags]:
         """The row of the span that holds each instant, and whether one does (else the row means nothing).
@@ -44,13 +45,13 @@ class SessionLine:
         return safe, (row >= 0) & held
 
     def instants_at(self, elapsed: LongColumn) -> LongColumn:
-        """The instant (ns UTC) at which each amount of trading time on the line has passed, as the start of what follows."""
+        """The instant (ns UTC) at which each amount of trading time on the line has passed, as a start."""
         row = np.searchsorted(self.elapsed, elapsed, side="right") - 1
         return self.start[row] + (elapsed - self.elapsed[row])
 
 
 def draw_line(start: LongColumn, end: LongColumn, session: LongColumn, trading_day: DayColumn) -> SessionLine:
-    """The line of the given spans (ns UTC, ascending); spans with the same ``session`` number are parts of one session."""
+    """The line of the given spans (ns UTC, ascending); spans of the same ``session`` number are one session."""
     length = end - start
     passed = np.cumsum(length)
     elapsed = passed - length

@@ -1,7 +1,7 @@
 """When a product trades: the session table, over whole columns of instants.
 
-All instants are int64 nanoseconds UTC. A *session* is a night or a day with its breaks taken out: bars of N minutes count
-N trading minutes from its opening, across breaks, and never run from a night into the day (DOMAIN.md section 1).
+All instants are int64 nanoseconds UTC. A *session* is a night or a day with its breaks taken out: bars of N minutes
+count N trading minutes from its opening, across breaks, and never run from a night into the day.
 """
 
 from collections.abc import Sequence
@@ -67,8 +67,8 @@ class SessionTable:
     def trading_days(self, start_ns: LongColumn) -> DayColumn:
         """The trading day (days since the epoch) of each instant, shape ``(n,)``, inside a session or not.
 
-        From 18:00 on an instant belongs to the next trading day; one on a day without trading to the next trading day:
-        Friday 21:05 and Saturday 02:00 are Monday's, a night before a holiday belongs to the first trading day after it.
+        From 18:00 on an instant belongs to the next trading day, and so does one on a day without trading: Friday
+        21:05 and Saturday 02:00 are Monday's, a night before a holiday belongs to the first trading day after it.
         """
         local = start_ns + SHANGHAI_OFFSET_NS + (MINUTES_A_DAY - NIGHT_BEGINS) * NS_PER_MINUTE
         return self.calendar.from_numbers(local // NS_PER_DAY)
@@ -77,7 +77,7 @@ class SessionTable:
         """The starts of bars stamped with their ends: the end less ``minutes`` of trading time, within the session.
 
         A 30-minute bar that ends 10:45 starts 10:00; the last one of a session may be shorter. ``None`` is the whole
-        trading day and gives its opening. An end outside the table is taken back by the clock (``None``: left as it is).
+        trading day and gives its opening. An end outside the table is taken back by the clock (``None``: not at all).
         """
         line = self._line
         row, held = line.span_holding(end_ns, ends=True)
@@ -96,7 +96,8 @@ class SessionTable:
     def inside(self, start_ns: LongColumn, trading_day: DayColumn) -> Flags:
         """Whether each instant lies in a session of the given trading day (an end is not inside), shape ``(n,)``."""
         row, held = self._line.span_holding(start_ns)
-        return held & (self._line.trading_day[row] == trading_day)
+        flags: Flags = held & (self._line.trading_day[row] == trading_day)
+        return flags
 
     def auction_ends(self, end_ns: LongColumn) -> Flags:
         """Which end times are the opening instant of a session: such a bar holds the opening auction."""
@@ -149,11 +150,9 @@ class SessionTable:
         pieces: list[tuple[DayColumn, LongColumn, LongColumn, LongColumn]] = []
         for index, dated in enumerate(self.hours):
             holds = row_of_day == index
-            with_night = holds & self._has_night
-            for span in dated.value.night:
-                pieces.append(_place(span, evening[with_night], days[with_night], 0))
-            for span in dated.value.day:
-                pieces.append(_place(span, days[holds], days[holds], 1))
+            nights = holds & self._has_night
+            pieces += [_place(span, evening[nights], days[nights], 0) for span in dated.value.night]
+            pieces += [_place(span, days[holds], days[holds], 1) for span in dated.value.day]
         day, start, end, session = (np.concatenate(column) for column in zip(*pieces, strict=True))
         start, end = self._cut_openings(day, start, end)
         kept = np.flatnonzero(end > start)

@@ -68,7 +68,7 @@ def terms_of(
 ) -> ContractTerms:
     """The terms of the contract of that delivery month on day ``on``; the newest without a day.
 
-    au1912 quoted steps of 0.05 in April 2019 and 0.02 from 2019-12-11. Raises :class:`MissingError` ``unknown_product``.
+    au1912 moved in steps of 0.05 in April 2019, of 0.02 from 2019-12-11. Raises :class:`MissingError` ``unknown_product``.
     """
     history = terms_history(exchange, product, year, month)
     return history[-1].value if on is None else rates_on(history, on)[0]

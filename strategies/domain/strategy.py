@@ -5,7 +5,6 @@ at a time, never wait, and see nothing later than the bar they are given.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
@@ -32,8 +31,7 @@ class UpdateKind(StrEnum):
     REJECTED = "rejected"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderUpdate:
+class OrderUpdate(NamedTuple):
     """What became of an order that a signal led to; ``at`` is ns UTC, ``position`` the signed volume held after it."""
 
     kind: UpdateKind

@@ -68,7 +68,7 @@ def terms_of(
 ) -> ContractTerms:
     """The terms of the contract of that delivery month on day ``on``; the newest without a day.
 
-    au1912 moved in steps of 0.05 in April 2019, of 0.02 from 2019-12-11. Raises :class:`MissingError` ``unknown_product``.
+    au1912 moved in steps of 0.05 until 2019-12-10, then of 0.02. Raises :class:`MissingError` ``unknown_product``.
     """
     history = terms_history(exchange, product, year, month)
     return history[-1].value if on is None else rates_on(history, on)[0]
@@ -88,9 +88,14 @@ def price_ticks_on(
     return chosen
 
 
+def parse_month(text: str) -> Month:
+    """``2019-12`` as year and month, empty text as :data:`EVERY_MONTH`. Raises ``ValueError`` for anything else."""
+    year, _, month = text.partition("-")
+    return (int(year), int(month)) if text else EVERY_MONTH
+
+
 def _terms(row: Row) -> ProductTerms:
-    year, _, month = row["from_month"].partition("-")
-    from_month = (int(year), int(month)) if year else EVERY_MONTH
+    from_month = parse_month(row["from_month"])
     terms = ContractTerms(row.number("multiplier"), row.number("price_tick"))
     return ProductTerms(row["exchange"], row["product"], row.day("valid_from"), from_month, terms, row["mark"])
 

@@ -155,7 +155,8 @@ class _Replay:
         funds = ledger.funds
         equity, net, commission = funds.balance, funds.balance - funds.pre_balance, funds.commission
         ledger.settle({code: close})
-        self.recorder.days.append(DayRow(day, equity, net, commission, self._day_slippage, funds.margin, self.held))
+        margin = ledger.funds.margin
+        self.recorder.days.append(DayRow(day, equity, net, commission, self._day_slippage, margin, self.held))
         self._day_slippage = 0.0
 
     def close_out(self, index: int, bars: BarSeries) -> None:

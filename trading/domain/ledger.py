@@ -46,7 +46,7 @@ class Ledger:
 
     @property
     def funds(self) -> Funds:
-        """The account's entries, with position profit and margin as of the last mark and fill."""
+        """The account's entries, with position profit and margin as of now: ask again after a mark or a fill."""
         if self._stale:
             self._refresh()
         return self._funds

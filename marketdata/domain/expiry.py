@@ -1,10 +1,14 @@
 """The last trading day of a contract by its product's rule."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 from marketdata.domain.calendar import SATURDAY, TradingCalendar
 from marketdata.domain.reference import ProductFacts
+from marketdata.domain.reference_file import read_rows
+from marketdata.domain.terms import Month, parse_month
 from quantsite.common.errors import MissingError
 
 FRIDAY = 4
@@ -23,19 +27,44 @@ def expiry_by_rule(product: ProductFacts, year: int, month: int, calendar: Tradi
     trading day: the answer is then an estimate that the instrument's own record replaces, as exchanges do themselves
     (:func:`is_estimate`). Raises :class:`MissingError` ``unknown_expiry_rule``.
     """
-    rule = RULES.get(product.expiry_rule)
+    name = rule_name(product, year, month)
+    rule = RULES.get(name)
     if rule is None:
-        raise MissingError(
-            "unknown_expiry_rule", f"There is no expiry rule {product.expiry_rule!r} (of {product.code})."
-        )
+        raise MissingError("unknown_expiry_rule", f"There is no expiry rule {name!r} (of {product.code}).")
     first = date(year, month, 1)
     window = _days_between(_month_after(first, -1), _month_after(first, 2) - timedelta(days=1), calendar)
     return rule(window, first)
 
 
+def rule_name(product: ProductFacts, year: int, month: int) -> str:
+    """The name of the rule for contracts of that delivery month: the product's own, or an earlier one."""
+    for former in _former_rules():
+        if (former.exchange, former.product) == (product.exchange, product.code) and (year, month) < former.before:
+            return former.expiry_rule
+    return product.expiry_rule
+
+
 def is_estimate(expiry: date, calendar: TradingCalendar) -> bool:
     """Whether an expiry was computed past the end of the calendar, where movable holidays are not known yet."""
     return expiry > calendar.last
+
+
+@dataclass(frozen=True, slots=True)
+class _FormerRule:
+    """The rule of contracts with a delivery month earlier than ``before``."""
+
+    exchange: str
+    product: str
+    before: Month
+    expiry_rule: str
+
+
+@cache
+def _former_rules() -> tuple[_FormerRule, ...]:
+    return read_rows(
+        "former_expiry_rules.csv",
+        lambda row: _FormerRule(row["exchange"], row["product"], parse_month(row["before_month"]), row["expiry_rule"]),
+    )
 
 
 def _nth_trading_day(number: int) -> Rule:

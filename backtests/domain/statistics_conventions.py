@@ -14,7 +14,19 @@ VNPY_HALF_LIFE = 120
 
 
 class Convention(TypedDict):
-    """What one block of statistics assumes; strings are stable codes, not texts for people."""
+    """What one block of statistics assumes; strings are stable codes, their texts are in ``reports.labels``.
+
+    - ``returns``: ``simple_from_capital`` or ``log_from_capital``; the first day's starts at the capital.
+    - ``annual_days``: A, the days in a year; ``annual_return``: ``compounded`` or ``linear``.
+    - ``risk_free``: rate a year; ``ddof``: 1 divides a variance by n - 1.
+    - ``drawdown_base``: the start capital is the first peak (``capital_included``) or none (``capital_excluded``).
+    - ``drawdown_length``: ``trading_days_to_recovery`` (the longest time under water, to the recovery or to the
+      end) or ``calendar_days_to_trough`` (from the peak to the deepest point in money).
+    - ``day_key``: ``trading_day`` (with at least one bar) or ``calendar_date`` (Asia/Shanghai, of the bar's start).
+    - ``unit``: ``fraction`` or ``percent``; a drawdown is negative in both.
+    - ``trade``: ``closed_lot_fifo_net`` (first in, first out, net of both commissions; a win is above 0) or ``fill``.
+    - ``slippage``: ``in_fill_prices``, never subtracted again; ``undefined``: ``null`` or ``zero``.
+    """
 
     returns: str
     annual_days: int
@@ -31,33 +43,33 @@ class Convention(TypedDict):
 
 
 STANDARD: Convention = {
-    "returns": "simple, first day from the start capital",
+    "returns": "simple_from_capital",
     "annual_days": STANDARD_ANNUAL_DAYS,
     "annual_return": "compounded",
     "risk_free": 0.0,
     "ddof": 1,
-    "drawdown_base": "running peak of equity, start capital included",
-    "drawdown_length": "trading days from a peak to its recovery or to the end, the longest",
-    "day_key": "trading day with at least one bar",
-    "unit": "fraction, drawdown negative",
-    "trade": "closed lot, first in first out, net of both commissions; a win is above zero",
-    "slippage": "inside the fill prices, not subtracted again",
+    "drawdown_base": "capital_included",
+    "drawdown_length": "trading_days_to_recovery",
+    "day_key": "trading_day",
+    "unit": "fraction",
+    "trade": "closed_lot_fifo_net",
+    "slippage": "in_fill_prices",
     "undefined": "null",
 }
 
 VNPY: Convention = {
-    "returns": "logarithmic, first day from the start capital",
+    "returns": "log_from_capital",
     "annual_days": VNPY_ANNUAL_DAYS,
     "annual_return": "linear",
     "risk_free": 0.0,
     "ddof": 1,
-    "drawdown_base": "running peak of the balance from day 1, start capital excluded",
-    "drawdown_length": "calendar days from the peak to the deepest point in money",
-    "day_key": "calendar date (Asia/Shanghai) of the bar's start",
-    "unit": "percent, drawdown negative",
-    "trade": "each fill",
-    "slippage": "inside the fill prices, not subtracted again",
-    "undefined": "0",
+    "drawdown_base": "capital_excluded",
+    "drawdown_length": "calendar_days_to_trough",
+    "day_key": "calendar_date",
+    "unit": "percent",
+    "trade": "fill",
+    "slippage": "in_fill_prices",
+    "undefined": "zero",
 }
 
 CONVENTIONS: dict[str, Convention] = {"standard": STANDARD, "vnpy": VNPY}

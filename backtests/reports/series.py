@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from marketdata.domain.bars import BarSeries
 from quantsite.common.times import SHANGHAI_OFFSET_NS
 
 Floats = npt.NDArray[np.float64]
@@ -27,23 +28,29 @@ class MergedBars(NamedTuple):
     close: Floats
 
 
-def merge_bars(start: Longs, open_: Floats, high: Floats, low: Floats, close: Floats, limit: int) -> MergedBars:
+def merge_bars(bars: BarSeries, limit: int) -> MergedBars:
     """The bars in at most ``limit`` groups of equal size (the last may be smaller).
 
     A group opens with its first bar, closes with its last and keeps the extremes of all, so that nothing
     that happened is lost to the eye; size 1 where the bars fit as they are.
     """
-    size = max(1, -(-len(start) // limit))
-    first = np.arange(0, len(start), size)
-    if not len(first):
-        return MergedBars(size, start, open_, high, low, close)
-    last = np.append(first[1:], len(start)) - 1
-    highest, lowest = np.maximum.reduceat(high, first), np.minimum.reduceat(low, first)
-    return MergedBars(size, start[first], open_[first], highest, lowest, close[last])
+    size = max(1, -(-len(bars) // limit))
+    if size == 1:
+        return MergedBars(size, bars.start, bars.open, bars.high, bars.low, bars.close)
+    first = np.arange(0, len(bars), size)
+    last = np.append(first[1:], len(bars)) - 1
+    return MergedBars(
+        size=size,
+        start=bars.start[first],
+        open=bars.open[first],
+        high=np.maximum.reduceat(bars.high, first),
+        low=np.minimum.reduceat(bars.low, first),
+        close=bars.close[last],
+    )
 
 
 def positions(moments: Longs, start: Longs, size: int) -> Floats:
-    """Where ``moments`` (ns) lie on the axis of groups of ``size`` bars that start at ``start``: the n-th group at n."""
+    """Where ``moments`` (ns) lie on an axis that has the n-th group of ``size`` bars at n; bars start at ``start``."""
     bar = np.searchsorted(start, moments, side="right") - 1
     return np.asarray((bar - (size - 1) / 2) / size, dtype=np.float64)
 

@@ -1,0 +1,184 @@
+"""The charts of a run, out of plain numpy columns: equity over its drawdown, and the price with its fills.
+
+All are made in the light palette (see :mod:`backtests.reports.palette`); times are those of Shanghai.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from bokeh.models import (
+    AdaptiveTicker,
+    ColumnDataSource,
+    DatetimeAxis,
+    DatetimeTickFormatter,
+    HoverTool,
+    LayoutDOM,
+    Line,
+    LinearAxis,
+    NumeralTickFormatter,
+    Plot,
+    Scatter,
+    Segment,
+    VArea,
+    VBar,
+)
+from bokeh.models.annotations import Legend, LegendItem, Span
+from django.utils.translation import gettext as _
+
+from backtests.reports.figures import (
+    FONT,
+    FONT_SIZE,
+    add_axes,
+    add_tools,
+    cross_hair,
+    draw,
+    hover_tool,
+    make_plot,
+    stack,
+    table,
+)
+from backtests.reports.palette import LIGHT, Palette, swapped
+from backtests.reports.price_data import FILL_KINDS, FillMarks, PriceData
+
+Floats = npt.NDArray[np.float64]
+Days = npt.NDArray[np.int32]
+
+DAY_MS = 86_400_000
+
+
+def equity_chart(trading_day: Days, equity: Floats, drawdown: Floats, capital: float) -> LayoutDOM:
+    """Equity with the start capital as a dashed line, and below it the drawdown; one x axis, one cross-hair.
+
+    ``trading_day`` in days since the epoch, ``drawdown`` as fractions of 0 or below; all of shape ``(days,)``.
+    """
+    source = table(
+        {
+            "day": trading_day.astype(np.float64) * DAY_MS,
+            "equity": equity,
+            "drawdown": drawdown * 100,
+            "zero": np.zeros(len(equity)),
+        }
+    )
+    rows = [(_("Day"), "@day{%F}"), (_("Equity"), "@equity{0,0.00}"), (_("Drawdown"), "@drawdown{0.00} %")]
+    cross = cross_hair()
+    upper, lower = make_plot(height=270), make_plot(height=130)
+    lower.x_range = upper.x_range
+    line = draw(upper, source, Line(x="day", y="equity", line_color=LIGHT.equity, line_width=1.6))
+    capital_line = Span(location=capital, dimension="width", line_color=LIGHT.baseline, line_dash="dashed")
+    upper.add_layout(capital_line)
+    area = VArea(x="day", y1="zero", y2="drawdown", fill_color=LIGHT.drawdown, fill_alpha=0.25)
+    draw(lower, source, area)
+    depth = draw(lower, source, Line(x="day", y="drawdown", line_color=LIGHT.drawdown, line_width=1.2))
+    add_axes(upper, _date_axis(visible=False), NumeralTickFormatter(format="0,0"))
+    add_axes(lower, _date_axis(), NumeralTickFormatter(format="0.0"), label="%")
+    for plot, renderer in ((upper, line), (lower, depth)):
+        add_tools(plot, hover_tool([renderer], rows, mode="vline", line_policy="nearest"), cross)
+    return stack(upper, lower)
+
+
+def price_chart(data: PriceData, *, red_up: bool = True) -> LayoutDOM:
+    """The price with an arrow at each fill; bars follow each other without the gaps between sessions.
+
+    Candles where every bar fits, else the close of groups of bars inside the band of their extremes.
+    ``red_up`` draws rises red and falls green as Chinese charts do, else the other way round.
+    """
+    palette = LIGHT if red_up else swapped(LIGHT)
+    plot = make_plot(height=380)
+    source = table(data.columns())
+    hover = _candles(plot, source, data, palette) if data.size == 1 else _band(plot, source, data)
+    add_axes(plot, _bar_axis(data.labels), NumeralTickFormatter(format=data.price_format))
+    add_tools(plot, hover, cross_hair())
+    _fills(plot, data)
+    return stack(plot)
+
+
+def _date_axis(*, visible: bool = True) -> DatetimeAxis:
+    form = DatetimeTickFormatter(days="%m-%d", months="%Y-%m", years="%Y", hours="%m-%d %H:%M")
+    return DatetimeAxis(formatter=form, visible=visible)
+
+
+def _bar_axis(labels: list[str]) -> LinearAxis:
+    """Bars numbered from 0, whatever the time between them; each number is labelled with its bar's start."""
+    ticker: Any = AdaptiveTicker(min_interval=1, desired_num_ticks=5, num_minor_ticks=0, mantissas=[1, 2, 5])
+    overrides: dict[Any, Any] = {float(number): label for number, label in enumerate(labels)}
+    return LinearAxis(ticker=ticker, major_label_overrides=overrides)
+
+
+def _candles(plot: Plot, source: ColumnDataSource, data: PriceData, palette: Palette) -> HoverTool:
+    draw(plot, source, Segment(x0="x", x1="x", y0="low", y1="high", line_color=LIGHT.muted, line_width=1))
+    rising = data.close >= data.open
+    bodies = [
+        draw(
+            plot,
+            table(data.columns(chosen)),
+            VBar(x="x", width=0.7, bottom="open", top="close", fill_color=colour, line_color=colour),
+        )
+        for chosen, colour in ((rising, palette.up), (~rising, palette.down))
+    ]
+    form = data.price_format
+    prices = [(_("Open"), "open"), (_("High"), "high"), (_("Low"), "low"), (_("Close"), "close")]
+    return hover_tool(
+        bodies, [(_("Bar"), "@time{%F %H:%M}"), *((name, f"@{column}{{{form}}}") for name, column in prices)]
+    )
+
+
+def _band(plot: Plot, source: ColumnDataSource, data: PriceData) -> HoverTool:
+    draw(plot, source, VArea(x="x", y1="low", y2="high", fill_color=LIGHT.band, fill_alpha=0.7))
+    line = draw(plot, source, Line(x="x", y="close", line_color=LIGHT.close, line_width=1.1))
+    form = data.price_format
+    rows = [(_("From"), "@time{%F %H:%M}"), (_("Close"), f"@close{{{form}}}")]
+    extremes = [(_("High"), f"@high{{{form}}}"), (_("Low"), f"@low{{{form}}}")]
+    return hover_tool([line], [*rows, *extremes], mode="vline", line_policy="nearest")
+
+
+def _fills(plot: Plot, data: PriceData) -> None:
+    """Triangles at the fills: pointing up for a buy, down for a sell; filled for an opening, hollow for a close."""
+    titles = {"buy_open": _("Buy, open"), "sell_open": _("Sell, open")}
+    titles |= {"buy_close": _("Buy, close"), "sell_close": _("Sell, close")}
+    items, renderers = [], []
+    for kind, marks in zip(FILL_KINDS, data.fills, strict=True):
+        if not len(marks.x):
+            continue
+        renderer = draw(plot, table(marks.columns()), _marker(kind, marks))
+        renderers.append(renderer)
+        items.append(LegendItem(label=f"{titles[kind]} ({marks.total:,})", renderers=[renderer]))
+    if not items:
+        return
+    price = f"@price{{{data.price_format}}}"
+    rows = [(_("Fill"), "@time{%F %H:%M}"), (_("Price"), price), (_("Volume"), "@volume{0,0}")]
+    plot.add_tools(hover_tool(renderers, rows))
+    plot.add_layout(_legend(items), "above")
+
+
+def _marker(kind: str, marks: FillMarks) -> Scatter:
+    colour = LIGHT.buy if kind.startswith("buy") else LIGHT.sell
+    return Scatter(
+        x="x",
+        y="price",
+        marker="triangle" if kind.startswith("buy") else "inverted_triangle",
+        size=10 if marks.total <= 200 else 7,
+        line_color=colour,
+        line_width=1.4,
+        fill_color=colour if kind.endswith("open") else LIGHT.background,
+        fill_alpha=0.9,
+    )
+
+
+def _legend(items: list[LegendItem]) -> Legend:
+    return Legend(
+        items=items,
+        orientation="horizontal",
+        ncols=2,
+        click_policy="hide",
+        margin=0,
+        spacing=14,
+        border_line_color=None,
+        background_fill_alpha=0,
+        label_text_color=LIGHT.muted,
+        label_text_font=FONT,
+        label_text_font_size=FONT_SIZE,
+        glyph_height=14,
+        glyph_width=14,
+        label_standoff=4,
+    )

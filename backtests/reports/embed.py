@@ -1,0 +1,79 @@
+"""Charts as JSON for pages whose policy forbids inline scripts; ``quantsite/charts.js`` draws them."""
+
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+from bokeh.embed import json_item
+from bokeh.models import LayoutDOM
+from django.utils.translation import gettext as _
+
+from backtests.domain.result import DayTable, FillTable
+from backtests.domain.statistics_drawdown import max_drawdown, max_drawdown_days
+from backtests.reports.charts import equity_chart, price_chart
+from backtests.reports.format import count, money, percent
+from backtests.reports.palette import dark_twins
+from backtests.reports.price_data import PriceData
+from marketdata.domain.bars import BarSeries
+
+Floats = npt.NDArray[np.float64]
+
+
+class ChartDocument(TypedDict):
+    """One chart as JSON values.
+
+    ``figure`` is what ``Bokeh.embed.embed_item`` takes, ``dark`` maps each of its colours to the one that
+    replaces it on a dark page, ``caption`` says in words what the chart shows.
+    """
+
+    figure: dict[str, Any]
+    dark: dict[str, str]
+    caption: str
+
+
+def charts_json(
+    bars: BarSeries, fills: FillTable, days: DayTable, capital: float, price_tick: float, *, red_up: bool = True
+) -> dict[str, ChartDocument]:
+    """Both charts of a run by name: ``equity`` and ``price``."""
+    return {
+        "equity": equity_json(days, capital),
+        "price": price_json(bars, fills, price_tick, red_up=red_up),
+    }
+
+
+def equity_json(days: DayTable, capital: float) -> ChartDocument:
+    """Equity and drawdown by trading day."""
+    chart = equity_chart(days.trading_day, days.equity, days.drawdown, capital)
+    return _document(chart, _equity_caption(days.equity, capital))
+
+
+def price_json(bars: BarSeries, fills: FillTable, price_tick: float, *, red_up: bool = True) -> ChartDocument:
+    """The price with the fills of a run."""
+    data = PriceData.of(bars, fills, price_tick)
+    return _document(price_chart(data, red_up=red_up), _price_caption(bars, fills, data))
+
+
+def _document(chart: LayoutDOM, caption: str) -> ChartDocument:
+    return {"figure": dict(json_item(chart)), "dark": dark_twins(), "caption": caption}
+
+
+def _equity_caption(equity: Floats, capital: float) -> str:
+    if not len(equity):
+        return _("No trading day.")
+    return _("End %(end)s, peak %(peak)s, max drawdown %(depth)s, longest time under water %(days)s trading days.") % {
+        "end": money(equity[-1]),
+        "peak": money(max(float(equity.max()), capital)),
+        "depth": percent(max_drawdown(equity, capital)),
+        "days": count(max_drawdown_days(equity, capital)),
+    }
+
+
+def _price_caption(bars: BarSeries, fills: FillTable, data: PriceData) -> str:
+    facts = {"bars": count(len(bars)), "fills": count(len(fills)), "size": count(data.size)}
+    if data.size == 1:
+        return _("%(bars)s bars, %(fills)s fills. Times between sessions are left out.") % facts
+    return (
+        _("%(bars)s bars, %(size)s a point: line at the close, band from low to high; %(fills)s fills.") % facts
+        + " "
+        + _("Times between sessions are left out.")
+    )

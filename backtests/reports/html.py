@@ -1,0 +1,159 @@
+"""The report of one run: a single HTML file that opens offline, prints, and reads on a telephone."""
+
+import json
+from typing import Any, NamedTuple
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from backtests.reports import format as form
+from backtests.reports import report_tables as tables
+from backtests.reports.assets import inside_json, report_scripts, report_style
+from backtests.reports.embed import ChartDocument, equity_json, price_json
+from backtests.reports.notices import notices
+from backtests.reports.report_input import ReportInput
+from backtests.reports.series import wall_clock_labels
+from quantsite.common.times import SHANGHAI
+
+TEMPLATE = "backtests/report.html"
+
+
+class Headline(NamedTuple):
+    """One number that is read first; ``tone`` is ``gain``, ``loss`` or '' and is told by ``sign`` too."""
+
+    name: str
+    value: str
+    detail: str
+    tone: str
+    sign: str
+
+
+def render_report(run: ReportInput) -> str:
+    """The report of ``run`` in the active language, as the text of an HTML file without any outside reference.
+
+    All numbers are rounded here and nowhere before. Serve it with ``quantsite.web.csp.use_report_policy``: its
+    scripts are inside the file.
+    """
+    return render_to_string(TEMPLATE, report_context(run))
+
+
+def report_context(run: ReportInput) -> dict[str, Any]:
+    """What the template prints: texts only, and the scripts, styles and charts that go in as they are."""
+    return {
+        "language": get_language() or "en",
+        "palette": "red-up" if run.red_up else "green-up",
+        "title": f"{run.strategy} · {run.instrument} · {run.interval}",
+        "run_number": str(run.run) if run.run is not None else "",
+        "headlines": headlines(run),
+        "notices": notices(run),
+        "facts": _facts(run),
+        "parameters": [tables.Pair(name, str(value)) for name, value in run.parameters.items()],
+        "costs": tables.costs(run.costs),
+        "rate_tables": tables.rate_tables(run.costs),
+        "months": tables.months(run),
+        "blocks": tables.blocks(run),
+        "fills": tables.fills(run),
+        "identity": _identity(run),
+        "charts": _charts(run),
+        "style": mark_safe(report_style()),  # noqa: S308  our own file
+        "scripts": [mark_safe(script) for script in report_scripts()],  # noqa: S308  the wheel's and ours, escaped
+    }
+
+
+def headlines(run: ReportInput) -> list[Headline]:
+    """The numbers that matter first: what was won, how deep it went, and how steadily."""
+    figures = {key: _number(value) for key, value in run.statistics["standard"].items()}
+    profit, total = figures["net_profit"], figures["total_return"]
+    return [
+        Headline(_("Net profit"), form.money(profit, signed=True), form.percent(total, signed=True), *_tone(profit)),
+        _plain(_("Max drawdown"), form.percent(figures["max_drawdown"]), _under_water(figures["max_drawdown_days"])),
+        _plain(
+            _("Sharpe ratio"),
+            form.ratio(figures["sharpe"]),
+            _("not annualised below two days") if figures["sharpe"] is None else _("annual, risk-free rate 0"),
+        ),
+        _plain(_("Annual return"), form.percent(figures["annual_return"]), _volatility(figures["annual_volatility"])),
+        _plain(_("Closed trades"), form.count(figures["trade_count"]), _wins(figures["win_rate"])),
+        _plain(_("Payoff ratio"), form.ratio(figures["payoff_ratio"]), _costs_paid(figures["commission"])),
+    ]
+
+
+def _plain(name: str, value: str, detail: str) -> Headline:
+    return Headline(name, value, detail, "", "")
+
+
+def _tone(value: float | None) -> tuple[str, str]:
+    if not value:
+        return "", ""
+    return ("gain", "▲") if value > 0 else ("loss", "▼")
+
+
+def _under_water(days: float | None) -> str:
+    return _("longest %(days)s trading days") % {"days": form.count(days)}
+
+
+def _volatility(value: float | None) -> str:
+    return _("volatility %(value)s") % {"value": form.percent(value)}
+
+
+def _wins(value: float | None) -> str:
+    return _("win rate %(value)s") % {"value": form.percent(value)}
+
+
+def _costs_paid(value: float | None) -> str:
+    return _("commission %(value)s") % {"value": form.money(value)}
+
+
+def _number(value: float | int | str | None) -> float | None:
+    return None if value is None or isinstance(value, str) else value
+
+
+def _facts(run: ReportInput) -> list[tables.Pair]:
+    """Who ran what over which data; a fact that is not known is left out."""
+    facts = [
+        (_("Strategy"), run.strategy),
+        (_("Instrument"), run.instrument),
+        (_("Interval"), run.interval),
+        *_span(run),
+        (_("Trading days"), form.count(len(run.days))),
+        (_("Start capital"), form.money(run.capital)),
+        (_("End equity"), form.money(run.end_equity)),
+        (_("Volume a target, lots"), form.plain(run.volume)),
+        (_("Owner"), run.owner),
+        (_("Finished"), f"{run.finished_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}" if run.finished_at else ""),
+    ]
+    return [tables.Pair(name, value) for name, value in facts if value]
+
+
+def _span(run: ReportInput) -> list[tuple[str, str]]:
+    if run.bars is None or not len(run.bars):
+        return []
+    first, last = wall_clock_labels(run.bars.start[[0, -1]])
+    return [(_("Bars"), form.count(len(run.bars))), (_("First bar"), first), (_("Last bar"), last)]
+
+
+def _identity(run: ReportInput) -> list[tables.Pair]:
+    """What makes the run repeatable, in full length."""
+    marks = [
+        (_("Result hash"), run.result_hash),
+        (_("Data hash"), run.data_hash),
+        (_("Source hash of the strategy"), run.source_hash),
+        (_("Engine version"), run.engine_version),
+        (_("Seed"), "" if run.seed is None else str(run.seed)),
+    ]
+    return [tables.Pair(name, value) for name, value in marks if value]
+
+
+def _charts(run: ReportInput) -> dict[str, SafeString]:
+    charts = {"equity": _inline(equity_json(run.days, run.capital))} if len(run.days) else {}
+    if run.bars is not None and len(run.bars):
+        tick = float(run.costs["price_tick"])
+        charts["price"] = _inline(price_json(run.bars, run.fills, tick, red_up=run.red_up))
+    return charts
+
+
+def _inline(chart: ChartDocument) -> SafeString:
+    text = json.dumps(chart, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return mark_safe(inside_json(text))  # noqa: S308  escaped for a script element just above

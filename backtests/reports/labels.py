@@ -1,0 +1,141 @@
+"""The words for figures, conventions and costs; what is stored are codes, texts follow the reader's language."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from backtests.reports import format as form
+
+Number = float | int | None
+
+
+class Label(NamedTuple):
+    """The name of a figure and how it is printed."""
+
+    name: Promise
+    print: Callable[[Number], str]
+
+
+STANDARD: dict[str, Label] = {
+    "total_return": Label(_("Total return"), form.percent),
+    "annual_return": Label(_("Annual return"), form.percent),
+    "annual_volatility": Label(_("Annual volatility"), form.percent),
+    "sharpe": Label(_("Sharpe ratio"), form.ratio),
+    "sortino": Label(_("Sortino ratio"), form.ratio),
+    "calmar": Label(_("Calmar ratio"), form.ratio),
+    "omega": Label(_("Omega ratio"), form.ratio),
+    "tail_ratio": Label(_("Tail ratio"), form.ratio),
+    "stability": Label(_("Stability (R²)"), form.ratio),
+    "var_95": Label(_("Value at risk 95 %, a day"), form.percent),
+    "cvar_95": Label(_("Expected shortfall 95 %, a day"), form.percent),
+    "max_drawdown": Label(_("Max drawdown"), form.percent),
+    "max_drawdown_days": Label(_("Longest drawdown, trading days"), form.count),
+    "win_rate": Label(_("Win rate"), form.percent),
+    "payoff_ratio": Label(_("Payoff ratio"), form.ratio),
+    "profit_factor": Label(_("Profit factor"), form.ratio),
+    "expectancy": Label(_("Mean profit a trade"), form.money),
+    "trade_count": Label(_("Closed trades"), form.count),
+    "net_profit": Label(_("Net profit"), form.money),
+    "commission": Label(_("Commission"), form.money),
+    "slippage": Label(_("Slippage (inside the prices)"), form.money),
+    "trading_days": Label(_("Trading days"), form.count),
+}
+
+VNPY: dict[str, Label] = {
+    "start_date": Label(_("First day"), form.count),
+    "end_date": Label(_("Last day"), form.count),
+    "total_days": Label(_("Days"), form.count),
+    "profit_days": Label(_("Winning days"), form.count),
+    "loss_days": Label(_("Losing days"), form.count),
+    "capital": Label(_("Start capital"), form.money),
+    "end_balance": Label(_("End balance"), form.money),
+    "max_drawdown": Label(_("Max drawdown, money"), form.money),
+    "max_ddpercent": Label(_("Max drawdown"), form.percent_points),
+    "max_drawdown_duration": Label(_("Peak to trough, calendar days"), form.count),
+    "total_net_pnl": Label(_("Net profit"), form.money),
+    "daily_net_pnl": Label(_("Net profit a day"), form.money),
+    "total_commission": Label(_("Commission"), form.money),
+    "daily_commission": Label(_("Commission a day"), form.money),
+    "total_slippage": Label(_("Slippage (inside the prices)"), form.money),
+    "daily_slippage": Label(_("Slippage a day"), form.money),
+    "total_turnover": Label(_("Turnover"), form.money),
+    "daily_turnover": Label(_("Turnover a day"), form.money),
+    "total_trade_count": Label(_("Fills"), form.count),
+    "daily_trade_count": Label(_("Fills a day"), form.decimal),
+    "total_return": Label(_("Total return"), form.percent_points),
+    "annual_return": Label(_("Annual return"), form.percent_points),
+    "daily_return": Label(_("Mean daily return"), form.percent_points),
+    "return_std": Label(_("Deviation of daily returns"), form.percent_points),
+    "sharpe_ratio": Label(_("Sharpe ratio"), form.ratio),
+    "ewm_sharpe": Label(_("Sharpe ratio, weighted"), form.ratio),
+    "return_drawdown_ratio": Label(_("Return over drawdown"), form.ratio),
+    "rgr_ratio": Label(_("RGR ratio"), form.ratio),
+}
+
+BLOCKS: dict[str, dict[str, Label]] = {"standard": STANDARD, "vnpy": VNPY}
+
+CONVENTION_NAMES: dict[str, Promise] = {
+    "returns": _("Returns"),
+    "annual_days": _("Days in a year"),
+    "annual_return": _("Annual return is"),
+    "risk_free": _("Risk-free rate"),
+    "ddof": _("Degrees of freedom taken off (ddof)"),
+    "drawdown_base": _("Drawdown from"),
+    "drawdown_length": _("Length of a drawdown"),
+    "day_key": _("A day is"),
+    "unit": _("Unit in files and API"),
+    "trade": _("A trade is"),
+    "slippage": _("Slippage"),
+    "undefined": _("Undefined figures"),
+}
+
+CONVENTION_VALUES: dict[str, Promise] = {
+    "simple_from_capital": _("simple, the first one from the start capital"),
+    "log_from_capital": _("logarithmic, the first one from the start capital"),
+    "compounded": _("compounded"),
+    "linear": _("linear, not compounded"),
+    "capital_included": _("the running peak, start capital included"),
+    "capital_excluded": _("the running peak from day 1, start capital excluded"),
+    "trading_days_to_recovery": _("trading days from a peak to its recovery or to the end, the longest"),
+    "calendar_days_to_trough": _("calendar days from the peak to the deepest point in money"),
+    "trading_day": _("a trading day with at least one bar"),
+    "calendar_date": _("a calendar date of the bar's start, a Saturday after midnight too"),
+    "fraction": _("fractions, shown here as percent"),
+    "percent": _("percent"),
+    "closed_lot_fifo_net": _("a closed lot, first in first out, net of both commissions; a win is above 0"),
+    "fill": _("a fill"),
+    "in_fill_prices": _("inside the fill prices, not subtracted again"),
+    "null": _("a dash"),
+    "zero": _("0"),
+}
+
+COST_NAMES: dict[str, Promise] = {
+    "multiplier": _("Multiplier"),
+    "price_tick": _("Price tick"),
+    "slippage_ticks": _("Slippage, ticks a fill"),
+}
+
+RATE_NAMES: dict[str, Promise] = {
+    "open_by_money": _("Open, rate"),
+    "open_by_volume": _("Open, a lot"),
+    "close_by_money": _("Close, rate"),
+    "close_by_volume": _("Close, a lot"),
+    "close_today_by_money": _("Close today, rate"),
+    "close_today_by_volume": _("Close today, a lot"),
+    "long_by_money": _("Long, rate"),
+    "long_by_volume": _("Long, a lot"),
+    "short_by_money": _("Short, rate"),
+    "short_by_volume": _("Short, a lot"),
+}
+
+DIRECTIONS: dict[str, Promise] = {"buy": _("buy"), "sell": _("sell")}
+
+OFFSETS: dict[str, Promise] = {
+    "open": _("open"),
+    "close": _("close"),
+    "force_close": _("forced close"),
+    "close_today": _("close today"),
+    "close_yesterday": _("close yesterday"),
+}

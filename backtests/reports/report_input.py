@@ -1,0 +1,50 @@
+"""What a report is made of: a plain value that a stored run or a fresh result can fill."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from backtests.domain.result import DayTable, FillTable
+from backtests.domain.statistics_conventions import CONVENTIONS, Convention
+from marketdata.domain.bars import BarSeries
+
+Figures = Mapping[str, float | int | str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportInput:
+    """One finished run.
+
+    ``costs`` is ``CostTable.document()``, ``statistics`` has the blocks ``standard`` and ``vnpy``, ``warnings``
+    the sentences stored with the run. ``bars`` are those of the run (None leaves the price chart out); of
+    ``fills`` the columns ``bar_index`` and ``slippage`` are not read. ``missing_bars`` counts bars that the
+    session table expects and the data lacks, None where nobody counted. ``run`` is the row's number, None for
+    a result that is not stored. ``red_up`` is the reader's choice of colours.
+    """
+
+    strategy: str
+    instrument: str
+    interval: str
+    parameters: Mapping[str, Any]
+    costs: Mapping[str, Any]
+    capital: float
+    volume: float
+    bars: BarSeries | None
+    fills: FillTable
+    days: DayTable
+    statistics: Mapping[str, Figures]
+    end_equity: float
+    result_hash: str
+    engine_version: str
+    source_hash: str
+    data_hash: str = ""
+    warnings: tuple[str, ...] = ()
+    simulated: bool = False
+    missing_bars: int | None = None
+    run: int | None = None
+    owner: str = ""
+    finished_at: datetime | None = None
+    seed: int | None = None
+    red_up: bool = True
+    conventions: Mapping[str, Convention] = field(default_factory=lambda: CONVENTIONS)

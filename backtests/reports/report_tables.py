@@ -1,0 +1,194 @@
+"""The tables of a report as texts: statistics, conventions, costs, months, fills."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.utils.dates import MONTHS_3
+from django.utils.translation import gettext as _
+
+from backtests.domain.result import FillTable
+from backtests.domain.statistics_conventions import Convention
+from backtests.reports import format as form
+from backtests.reports.labels import (
+    BLOCKS,
+    CONVENTION_NAMES,
+    CONVENTION_VALUES,
+    COST_NAMES,
+    DIRECTIONS,
+    OFFSETS,
+    RATE_NAMES,
+    Label,
+)
+from backtests.reports.report_input import Figures, ReportInput
+from backtests.reports.series import YearRow, monthly_returns
+from backtests.reports.tables import direction_name, iso_days, offset_name, wall_clock
+
+SHOWN_FILLS = 50
+"""So many fills from the beginning and from the end; all of them are in the CSV file."""
+
+HEAT_STEPS = (0.0, 0.02, 0.05, 0.10)
+"""A month is tinted the stronger the more of these returns it passes."""
+
+
+class Pair(NamedTuple):
+    """A name and its value, both as texts."""
+
+    name: str
+    value: str
+
+
+class Cell(NamedTuple):
+    """A figure and the class that tints it, '' for none."""
+
+    text: str
+    tint: str
+
+
+class MonthTable(NamedTuple):
+    """Names of the months, and one row a year: the year, twelve months, the total."""
+
+    months: list[str]
+    years: list[tuple[str, list[Cell], Cell]]
+
+
+class Block(NamedTuple):
+    """One block of statistics with what it assumes."""
+
+    title: str
+    figures: list[Pair]
+    conventions: list[Pair]
+
+
+class RateTable(NamedTuple):
+    """Dated rates: column names, and one row a date with its rates."""
+
+    title: str
+    columns: list[str]
+    rows: list[tuple[str, list[str]]]
+
+
+class FillRow(NamedTuple):
+    """One fill as texts; ``is_buy`` chooses the colour of the side."""
+
+    number: str
+    time: str
+    trading_day: str
+    direction: str
+    offset: str
+    price: str
+    volume: str
+    commission: str
+    profit: str
+    is_buy: bool
+
+
+class FillsShown(NamedTuple):
+    """The first and the last fills; ``skipped`` counts those between as text, '' if none is left out."""
+
+    total: str
+    first: list[FillRow]
+    skipped: str
+    last: list[FillRow]
+
+
+def blocks(run: ReportInput) -> list[Block]:
+    """Both blocks of statistics, every figure that the run has."""
+    titles = {"standard": _("Standard, by trading day"), "vnpy": _("As vn.py computes them, by calendar date")}
+    return [
+        Block(titles[name], _figures(BLOCKS[name], run.statistics[name]), conventions(run.conventions[name]))
+        for name in BLOCKS
+        if run.statistics.get(name)
+    ]
+
+
+def _figures(labels: Mapping[str, Label], figures: Figures) -> list[Pair]:
+    return [
+        Pair(str(label.name), value if isinstance(value, str) else label.print(value))
+        for key, label in labels.items()
+        for value in [figures.get(key)]
+    ]
+
+
+def conventions(convention: Convention) -> list[Pair]:
+    """What a block assumes, in words."""
+    values = {name: value for name, value in convention.items() if name in CONVENTION_NAMES}
+    return [
+        Pair(str(CONVENTION_NAMES[name]), str(CONVENTION_VALUES.get(str(value), value)))
+        for name, value in values.items()
+    ]
+
+
+def costs(document: Mapping[str, Any]) -> list[Pair]:
+    """The scalar part of the cost table."""
+    return [Pair(str(name), form.rate(document[key])) for key, name in COST_NAMES.items() if key in document]
+
+
+def rate_tables(document: Mapping[str, Any]) -> list[RateTable]:
+    """Fee and margin rates with the day from which each row holds."""
+    titles = {"fees": _("Commission rates"), "margins": _("Margin rates")}
+    return [_rate_table(title, document[key]) for key, title in titles.items() if document.get(key)]
+
+
+def _rate_table(title: str, rows: Sequence[Mapping[str, Any]]) -> RateTable:
+    names = [name for name in RATE_NAMES if name in rows[0]]
+    return RateTable(
+        title,
+        [str(RATE_NAMES[name]) for name in names],
+        [(_valid_from(row["valid_from"]), [form.rate(row[name]) for name in names]) for row in rows],
+    )
+
+
+def _valid_from(day: str) -> str:
+    return _("always") if date.fromisoformat(day) == date.min else day
+
+
+def months(run: ReportInput) -> MonthTable:
+    """Returns of months and years."""
+    rows = monthly_returns(run.days.trading_day, run.days.equity, run.capital)
+    names = [str(name).capitalize() for name in MONTHS_3.values()]
+    return MonthTable(names, [_year(row) for row in rows])
+
+
+def _year(row: YearRow) -> tuple[str, list[Cell], Cell]:
+    return str(row.year), [_cell(value) for value in row.months], _cell(row.total)
+
+
+def _cell(value: float | None) -> Cell:
+    """A return in percent, one decimal; its tint says gain or loss and how much."""
+    if value is None:
+        return Cell("", "")
+    strength = sum(abs(value) > step for step in HEAT_STEPS)
+    side = "gain" if value > 0 else "loss"
+    return Cell(form.decimal(value * 100, 1, signed=True), f"{side}-{strength}" if strength else "")
+
+
+def fills(run: ReportInput) -> FillsShown:
+    """The fills of a run, all of them if they are few."""
+    table, total = run.fills, len(run.fills)
+    places = form.tick_places(run.costs["price_tick"])
+    if total <= 2 * SHOWN_FILLS:
+        return FillsShown(form.count(total), _fill_rows(table, range(total), places), "", [])
+    first = _fill_rows(table, range(SHOWN_FILLS), places)
+    last = _fill_rows(table, range(total - SHOWN_FILLS, total), places)
+    return FillsShown(form.count(total), first, form.count(total - 2 * SHOWN_FILLS), last)
+
+
+def _fill_rows(table: FillTable, chosen: range, places: int) -> list[FillRow]:
+    part = slice(chosen.start, chosen.stop)
+    times, days = wall_clock(table.start[part]), iso_days(table.trading_day[part])
+    return [
+        FillRow(
+            number=form.count(row + 1),
+            time=times[row - chosen.start],
+            trading_day=days[row - chosen.start],
+            direction=str(DIRECTIONS[direction_name(int(table.direction[row]))]),
+            offset=str(OFFSETS[offset_name(int(table.offset[row]))]),
+            price=form.decimal(float(table.price[row]), places),
+            volume=form.plain(float(table.volume[row])),
+            commission=form.money(float(table.commission[row])),
+            profit=form.DASH if not table.offset[row] else form.money(float(table.profit[row]), signed=True),
+            is_buy=bool(table.direction[row] > 0),
+        )
+        for row in chosen
+    ]

@@ -1,5 +1,7 @@
 """Django's handle on the app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -9,3 +11,7 @@ class BacktestsConfig(AppConfig):
 
     name = "backtests"
     verbose_name = _("Backtests")
+
+    def ready(self) -> None:
+        """Let ``/metrics`` tell about backtests."""
+        import_module("backtests.metrics")

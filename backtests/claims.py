@@ -1,0 +1,71 @@
+"""A worker's claim on a run: taken, renewed and given up by guarded updates of the row, on the database's clock.
+
+Whoever finds that a guarded update changed no row has lost the run: somebody else holds it or it was ended.
+"""
+
+import os
+import socket
+from dataclasses import dataclass
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
+
+from backtests.models import LEASE, BacktestRun, RunQuerySet, RunStatus
+
+
+class LeaseLostError(Exception):
+    """The claim is no longer ours; whatever was computed must not be written."""
+
+
+class CancelledError(Exception):
+    """Somebody asked for the run to be cancelled."""
+
+
+def worker_name() -> str:
+    """A name for one claimant that no other process can have, readable in a log."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to write to one run: valid while the row still carries this worker and this attempt."""
+
+    run_id: int
+    worker: str
+    attempt: int
+
+    def row(self) -> RunQuerySet:
+        """The run while the claim holds, else nothing."""
+        return BacktestRun.objects.all().held_by(self.run_id, self.worker, self.attempt)
+
+    def renew(self, progress: float) -> None:
+        """Write the progress (0 to 1) and a new lease. Raises ``LeaseLostError`` or ``CancelledError``."""
+        cancelled = self.row().values_list("cancel_requested", flat=True).first()
+        if cancelled:
+            raise CancelledError
+        if cancelled is None or not self.row().update(progress=progress, lease_until=Now() + LEASE):
+            raise LeaseLostError(f"backtest run {self.run_id} is no longer held by {self.worker}")
+
+
+def claim(run_id: int, worker: str) -> Claim | None:
+    """Take a queued run, or one left by a silent worker. ``None`` where it is not to be had."""
+    with transaction.atomic():
+        taken = (
+            BacktestRun.objects.all()
+            .claimable()
+            .filter(pk=run_id)
+            .update(
+                status=RunStatus.RUNNING,
+                claimed_by=worker,
+                lease_until=Now() + LEASE,
+                attempt=F("attempt") + 1,
+                progress=0.0,
+                started_at=Coalesce("started_at", Now()),
+            )
+        )
+        if not taken:
+            return None
+        attempt = BacktestRun.objects.values_list("attempt", flat=True).get(pk=run_id)
+    return Claim(run_id, worker, attempt)

@@ -1,0 +1,134 @@
+"""Is a request for a backtest sound? Every fault is found at once, each beside the input it belongs to."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any, TypeVar
+
+from django.utils.translation import gettext as _
+
+from backtests.requests import RunRequest
+from backtests.run_costs import cost_table
+from marketdata.domain.intervals import interval_name, parse_interval
+from marketdata.models import BarCoverage, Instrument
+from quantsite.common.errors import RuleError
+from strategies import registry
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRequest:
+    """A request that may be stored: names resolved, every parameter filled in, cost options without the empty ones."""
+
+    request: RunRequest
+    instrument: Instrument
+    interval: str
+    parameters: dict[str, Any]
+    costs: dict[str, float]
+
+
+class _Faults:
+    """The faults found so far: input -> sentence; ``code`` is that of the first."""
+
+    def __init__(self) -> None:
+        self.code = ""
+        self.fields: dict[str, str] = {}
+
+    def add(self, name: str, text: str, code: str = "invalid_request") -> None:
+        self.code = self.code or code
+        self.fields.setdefault(name, text)
+
+    def collect(self, name: str, check: Callable[[], T]) -> T | None:
+        """What ``check`` gives; its ``RuleError`` is noted under its own fields, else under ``name``."""
+        try:
+            return check()
+        except RuleError as error:
+            for field, text in (error.fields or {name: error.text}).items():
+                self.add(field, text, error.code)
+            return None
+
+
+def check_request(request: RunRequest) -> CheckedRequest:
+    """The request made ready to be stored. Raises ``RuleError`` whose ``fields`` name every refused input."""
+    faults = _Faults()
+    parameters = faults.collect("parameters", lambda: _parameters(request))
+    interval = faults.collect("interval", lambda: interval_name(parse_interval(request.interval)))
+    instrument = faults.collect("instrument", lambda: _instrument(request.instrument))
+    if instrument and interval:
+        faults.collect("interval", lambda: _check_bars(request, instrument, interval))
+    if instrument:
+        faults.collect("costs", lambda: _check_costs(request, instrument))
+    _check_money(request, faults)
+    if faults.fields or instrument is None or interval is None or parameters is None:
+        raise RuleError(faults.code, " ".join(faults.fields.values()), fields=faults.fields)
+    return CheckedRequest(request, instrument, interval, parameters, request.costs.given())
+
+
+def _parameters(request: RunRequest) -> dict[str, Any]:
+    """The strategy's parameters, typed, defaults filled in."""
+    cls = registry.get(request.strategy)
+    return asdict(cls.Parameters.from_mapping(request.parameters))
+
+
+def _instrument(code: str) -> Instrument:
+    """The instrument; the error proposes near codes among those that have bars."""
+    found = Instrument.objects.select_related("product").filter(code=code).first()
+    if found:
+        return found
+    with_bars = Instrument.objects.filter(coverage__bars__gt=0).distinct().values_list("code", flat=True)
+    near = get_close_matches(code, with_bars, n=1, cutoff=0.5)
+    text = _("There is no instrument %(code)s.") % {"code": repr(code)}
+    hint = " " + _("Did you mean %(near)s?") % {"near": repr(near[0])} if near else ""
+    raise RuleError("unknown_instrument", text + hint, fields={"instrument": text + hint})
+
+
+def _check_bars(request: RunRequest, instrument: Instrument, interval: str) -> None:
+    """There must be bars between the days asked for."""
+    stored = BarCoverage.objects.filter(instrument=instrument, bars__gt=0)
+    cover = stored.filter(interval=interval).first()
+    if cover is None:
+        known = ", ".join(sorted(stored.values_list("interval", flat=True)))
+        text = _("%(code)s has no bars of %(interval)s.") % {"code": instrument.code, "interval": interval}
+        if known:
+            text += " " + _("Stored: %(intervals)s.") % {"intervals": known}
+        raise RuleError("no_bars", text, fields={"interval": text})
+    if request.start and request.end and request.start > request.end:
+        text = _("The first day %(start)s lies after the last day %(end)s.") % {
+            "start": request.start,
+            "end": request.end,
+        }
+        raise RuleError("invalid_period", text, fields={"start": text})
+    after = request.start and cover.last_day and request.start > cover.last_day
+    before = request.end and cover.first_day and request.end < cover.first_day
+    if after or before:
+        text = _("The bars of %(code)s %(interval)s reach from %(first)s to %(last)s.") % {
+            "code": instrument.code,
+            "interval": interval,
+            "first": cover.first_day,
+            "last": cover.last_day,
+        }
+        raise RuleError("no_bars", text, fields={"start" if after else "end": text})
+
+
+def _check_costs(request: RunRequest, instrument: Instrument) -> None:
+    """Every option must be a sensible figure by itself, and the whole a cost table."""
+    faults = {
+        name: _("%(name)s must be 0 or more, not %(value)s.") % {"name": name, "value": value}
+        for name, value in request.costs.given().items()
+        if not (isfinite(value) and value >= 0)
+    }
+    if faults:
+        raise RuleError("invalid_costs", " ".join(faults.values()), fields=faults)
+    cost_table(instrument, request.costs)
+
+
+def _check_money(request: RunRequest, faults: _Faults) -> None:
+    """Capital above zero, and whole lots."""
+    if not (isfinite(request.capital) and request.capital > 0):
+        faults.add("capital", _("capital must be above 0, not %(value)s.") % {"value": request.capital})
+    if not (isfinite(request.volume) and request.volume >= 1 and float(request.volume).is_integer()):
+        faults.add(
+            "volume", _("volume must be a whole number of lots, at least 1, not %(value)s.") % {"value": request.volume}
+        )

@@ -1,0 +1,53 @@
+"""A finished run as tables for a terminal."""
+
+from typing import IO, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from backtests.models import BacktestRun
+from quantsite.common.times import SHANGHAI
+
+WIDTH = 100
+
+FRACTIONS = {"total_return", "annual_return", "annual_volatility", "max_drawdown", "win_rate", "var_95", "cvar_95"}
+MONEY = {"net_profit", "commission", "slippage", "expectancy"}
+
+
+def print_run(run: BacktestRun, target: IO[str]) -> None:
+    """What ran, warnings, headline, and the standard figures, two a line."""
+    console = Console(file=target, width=WIDTH, highlight=False)
+    console.print(f"[bold]Backtest run {run.pk}[/bold]  {run.strategy}  {run.instrument.code}  {run.interval}")
+    if run.first_bar and run.last_bar:
+        first, last = (f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M}" for moment in (run.first_bar, run.last_bar))
+        console.print(f"{run.bar_count:,} bars from {first} to {last}, Shanghai time")
+    console.print("parameters  " + "  ".join(f"{name}={value}" for name, value in run.parameters.items()))
+    for warning in run.warnings:
+        console.print(f"[yellow]! {warning}[/yellow]")
+    console.print(_figures(run.statistics["standard"]))
+    console.print(f"end equity {run.end_equity:,.2f}   fills {run.fill_count:,}")
+    seconds = "   ".join(f"{name.removesuffix('_seconds')} {spent:.3f} s" for name, spent in run.timing.items())
+    console.print(f"{seconds}\nresult hash {run.result_hash}")
+
+
+def _figures(standard: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
+    for _ in range(2):
+        table.add_column()
+        table.add_column(justify="right")
+    items = [(name.replace("_", " "), _text(name, value)) for name, value in standard.items()]
+    half = (len(items) + 1) // 2
+    for left, right in zip(items[:half], [*items[half:], ("", "")], strict=False):
+        table.add_row(*left, *right)
+    return table
+
+
+def _text(name: str, value: float | int | None) -> str:
+    """A figure with its unit; a dash for what is undefined."""
+    if value is None:
+        return "–"
+    if name in FRACTIONS:
+        return f"{value:.2%}"
+    if name in MONEY:
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

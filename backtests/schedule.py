@@ -1,0 +1,14 @@
+"""What beat sends for this app; pure data, merged in ``quantsite/celery.py``."""
+
+from typing import Any
+
+SWEEP_SECONDS = 3.0
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "backtests-sweep": {
+        "task": "backtests.sweep",
+        "schedule": SWEEP_SECONDS,
+        # While the only worker is busy, sweeps do not pile up behind its run.
+        "options": {"expires": SWEEP_SECONDS},
+    }
+}

@@ -1,0 +1,246 @@
+"""The bodies of the backtest API: what may be asked, what is answered."""
+
+from difflib import get_close_matches
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.models import User
+from backtests.models import BacktestDay, BacktestFill, BacktestRun
+from backtests.requests import DEFAULT_CAPITAL, DEFAULT_VOLUME, CostOptions, RunRequest
+from backtests.run_document import costs_of, money
+from quantsite.common.errors import RuleError
+from trading.domain.offsets import Direction, Offset
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses names it does not know: a mistyped cost option must not quietly mean "no cost"."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The typed values. Raises ``ValidationError`` keyed by each unknown name too."""
+        unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()
+        if unknown:
+            raise serializers.ValidationError({name: [self._about(name)] for name in sorted(unknown)})
+        return super().to_internal_value(data)
+
+    def _about(self, name: str) -> str:
+        text = _("There is no field %(name)s.") % {"name": repr(name)}
+        if "costs" in self.fields and name in CostOptions.names():
+            return text + " " + _("Put it into costs.")
+        near = get_close_matches(name, self.fields, n=1, cutoff=0.6)
+        return text + " " + _("Did you mean %(near)s?") % {"near": repr(near[0])} if near else text
+
+
+class CostOptionsSerializer(StrictSerializer):
+    """Costs; what is left out comes from the instrument's dated tables (see docs/backtests.md)."""
+
+    multiplier = serializers.FloatField(required=False, allow_null=True)
+    price_tick = serializers.FloatField(required=False, allow_null=True)
+    commission_rate = serializers.FloatField(required=False, allow_null=True)
+    commission_per_lot = serializers.FloatField(required=False, allow_null=True)
+    close_today_rate = serializers.FloatField(required=False, allow_null=True)
+    slippage_ticks = serializers.IntegerField(required=False, allow_null=True)
+    margin_rate = serializers.FloatField(required=False, allow_null=True)
+
+
+class RunRequestSerializer(StrictSerializer):
+    """One backtest to be made; the same options as ``manage.py run_backtest``."""
+
+    strategy = serializers.CharField(max_length=64)
+    instrument = serializers.CharField(max_length=24)
+    interval = serializers.CharField(max_length=8)
+    start = serializers.DateField(required=False, allow_null=True)
+    end = serializers.DateField(required=False, allow_null=True)
+    parameters = serializers.DictField(required=False, default=dict)
+    capital = serializers.FloatField(required=False, default=DEFAULT_CAPITAL)
+    volume = serializers.FloatField(required=False, default=DEFAULT_VOLUME)
+    costs = CostOptionsSerializer(required=False)
+    close_at_end = serializers.BooleanField(required=False, default=False)
+
+    def to_request(self) -> RunRequest:
+        """The request, once valid."""
+        values = dict(self.validated_data)
+        costs = CostOptions.from_mapping(values.pop("costs", None) or {})
+        return RunRequest(**values, costs=costs)
+
+
+class MoneyField(serializers.FloatField):
+    """Yuan, rounded on the way out."""
+
+    def to_representation(self, value: Any) -> Any:
+        """Six decimals."""
+        return money(value)
+
+
+class RunSerializer(serializers.ModelSerializer[BacktestRun]):
+    """A run in a list: what it is, where it stands, and the numbers that matter."""
+
+    run = serializers.IntegerField(source="pk", read_only=True)
+    instrument = serializers.CharField(source="instrument.code", read_only=True)
+    owner = serializers.CharField(source="owner.username", read_only=True, default=None)
+    fills = serializers.IntegerField(source="fill_count", read_only=True)
+    net_profit = MoneyField(read_only=True)
+
+    class Meta:
+        model = BacktestRun
+        fields: tuple[str, ...] = (
+            "run",
+            "status",
+            "progress",
+            "strategy",
+            "instrument",
+            "interval",
+            "start",
+            "end",
+            "parameters",
+            "owner",
+            "total_return",
+            "max_drawdown",
+            "sharpe",
+            "trade_count",
+            "net_profit",
+            "fills",
+            "result_hash",
+            "error",
+            "created_at",
+            "started_at",
+            "finished_at",
+        )
+
+
+class RunDetailSerializer(RunSerializer):
+    """A whole run, with every key that ``run_backtest --json`` prints."""
+
+    bars = serializers.IntegerField(source="bar_count", read_only=True)
+    costs = serializers.SerializerMethodField()
+    end_equity = MoneyField(read_only=True)
+    commission = MoneyField(read_only=True)
+    slippage = MoneyField(read_only=True)
+
+    class Meta(RunSerializer.Meta):
+        fields = (
+            *RunSerializer.Meta.fields,
+            "capital",
+            "volume",
+            "close_at_end",
+            "costs",
+            "bars",
+            "first_bar",
+            "last_bar",
+            "end_equity",
+            "commission",
+            "slippage",
+            "statistics",
+            "warnings",
+            "timing",
+            "data_hash",
+            "source_hash",
+            "engine_version",
+            "seed",
+            "again_of",
+            "attempt",
+            "cancel_requested",
+            "request_id",
+        )
+
+    @extend_schema_field(serializers.DictField())
+    def get_costs(self, run: BacktestRun) -> dict[str, Any]:
+        """The options as given and the table that was charged by."""
+        return costs_of(run)
+
+
+class FillSerializer(serializers.ModelSerializer[BacktestFill]):
+    """One fill; ``start`` is the start of the bar that filled."""
+
+    direction = serializers.SerializerMethodField()
+    offset = serializers.SerializerMethodField()
+    commission = MoneyField(read_only=True)
+    slippage = MoneyField(read_only=True)
+    profit = MoneyField(read_only=True)
+
+    class Meta:
+        model = BacktestFill
+        fields = (
+            "seq",
+            "start",
+            "trading_day",
+            "direction",
+            "offset",
+            "price",
+            "volume",
+            "commission",
+            "slippage",
+            "profit",
+        )
+
+    @extend_schema_field(serializers.ChoiceField([side.name.lower() for side in Direction]))
+    def get_direction(self, fill: BacktestFill) -> str:
+        """``buy`` or ``sell``."""
+        return Direction(fill.direction).name.lower()
+
+    @extend_schema_field(serializers.ChoiceField([flag.name.lower() for flag in Offset]))
+    def get_offset(self, fill: BacktestFill) -> str:
+        """``open``, ``close``, ``close_today``."""
+        return Offset(fill.offset).name.lower()
+
+
+class DaySerializer(serializers.ModelSerializer[BacktestDay]):
+    """One trading day; drawdown is a fraction of 0 or below."""
+
+    equity = MoneyField(read_only=True)
+    net_profit = MoneyField(read_only=True)
+    commission = MoneyField(read_only=True)
+    slippage = MoneyField(read_only=True)
+    margin = MoneyField(read_only=True)
+
+    class Meta:
+        model = BacktestDay
+        fields = ("trading_day", "equity", "net_profit", "commission", "slippage", "drawdown", "margin", "position")
+
+
+class ShareSerializer(StrictSerializer):
+    """A person or a group that may see the run; ``shared: false`` takes it back."""
+
+    user = serializers.CharField(required=False, max_length=150)
+    group = serializers.CharField(required=False, max_length=150)
+    shared = serializers.BooleanField(required=False, default=True)
+
+    def receiver(self) -> User | Group:
+        """The person or group. Raises ``RuleError`` unless exactly one is named and exists."""
+        named = {kind: self.validated_data[kind] for kind in ("user", "group") if kind in self.validated_data}
+        if len(named) != 1:
+            raise RuleError("invalid_receiver", _("Name either a user or a group."))
+        [(kind, name)] = named.items()
+        found = (
+            User.objects.filter(username=name, is_active=True).first()
+            if kind == "user"
+            else Group.objects.filter(name=name).first()
+        )
+        if found is None:
+            text = _("There is no %(kind)s %(name)s.") % {"kind": kind, "name": repr(name)}
+            raise RuleError("unknown_receiver", text, fields={kind: text})
+        return found
+
+
+class ParameterSerializer(serializers.Serializer[Any]):
+    """One parameter of a strategy with its limits."""
+
+    name = serializers.CharField()
+    kind = serializers.ChoiceField(["int", "float", "bool", "str"])
+    default = serializers.JSONField()
+    minimum = serializers.FloatField(source="limits.minimum", allow_null=True)
+    maximum = serializers.FloatField(source="limits.maximum", allow_null=True)
+    step = serializers.FloatField(source="limits.step", allow_null=True)
+    choices = serializers.ListField(source="limits.choices", child=serializers.CharField())
+    description = serializers.CharField(source="limits.description")
+
+
+class StrategySerializer(serializers.Serializer[Any]):
+    """A strategy that can be backtested."""
+
+    name = serializers.CharField()
+    description = serializers.CharField()
+    parameters = ParameterSerializer(many=True)

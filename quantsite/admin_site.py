@@ -1,20 +1,41 @@
-"""The console: which pages a person sees, and the numbers on its first one."""
+"""The console's admin site and what its theme asks for on every page."""
 
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
+
+from quantsite import dashboard as first_page
+from quantsite import navigation as side_bar
+
+ENVIRONMENTS: dict[str, tuple[str | Promise, str]] = {
+    "live": (_("LIVE"), "danger"),
+    "paper": (_("PAPER"), "info"),
+    "replay": (_("REPLAY"), "warning"),
+}
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
-    """The admin site of the platform."""
+    """The admin site of the platform; ``ConsoleConfig`` puts it in the place of Django's."""
+
+    site_title = "quantsite"
+    index_title = _("Overview")
+    empty_value_display = "–"
+    enable_nav_sidebar = True
 
 
-def environment_label(_request: HttpRequest) -> list[str]:
-    """The word beside every title: LIVE, PAPER or REPLAY, with its colour."""
-    return [settings.ENVIRONMENT.upper(), "danger" if settings.ENVIRONMENT == "live" else "info"]
+def environment_label(_request: HttpRequest) -> list[str | Promise]:
+    """The word in every header: live, paper or replay, and the colour of its label."""
+    return list(ENVIRONMENTS[settings.ENVIRONMENT])
+
+
+def environment_title(_request: HttpRequest) -> str:
+    """The same word at the front of every tab's title."""
+    return f"{ENVIRONMENTS[settings.ENVIRONMENT][0]} ·"
 
 
 def stylesheet(_request: HttpRequest) -> str:
@@ -22,11 +43,16 @@ def stylesheet(_request: HttpRequest) -> str:
     return static("quantsite/console.css")
 
 
-def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
-    """The side bar."""
-    return []
+def icon(_request: HttpRequest) -> str:
+    """The address of the icon in the tab."""
+    return static("quantsite/icon.svg")
 
 
-def dashboard(_request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """The context of the first page."""
-    return context
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The side bar: only what this person may open."""
+    return side_bar.groups(request)
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """The context of the first page, with its numbers and tables."""
+    return {**context, **first_page.content(request)}

@@ -18,9 +18,7 @@ CONSUMERS = ("backtests.consumers",)
 def websocket() -> object:
     """Every app's sockets behind the one check of who opens them."""
     sockets = import_module("quantsite.web.sockets")
-    routes = [
-        pattern for name in CONSUMERS if find_spec(name) for pattern in import_module(name).websocket_urlpatterns
-    ]
+    routes = [pattern for name in CONSUMERS if find_spec(name) for pattern in import_module(name).websocket_urlpatterns]
     unknown = re_path(r"", sockets.UnknownSocket.as_asgi())
     return sockets.SocketContextMiddleware(sockets.SocketAuthMiddleware(URLRouter([*routes, unknown])))
 

@@ -271,6 +271,19 @@ logs.configure(LOG_LEVEL, env.choice("QUANTSITE_LOG_FORMAT", "json", ("json", "c
 
 # --- console theme -----------------------------------------------------------------------------------------
 
+PRIMARY = {
+    "50": "#eff6fd",
+    "100": "#dcebfa",
+    "200": "#bcd8f5",
+    "300": "#8dbdee",
+    "400": "#5c9fe2",
+    "500": "#3583d0",
+    "600": "#0f62a8",
+    "700": "#0d5390",
+    "800": "#0e4675",
+    "900": "#103b61",
+    "950": "#0b2540",
+}
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "quantsite",
     "SITE_HEADER": "quantsite",
@@ -279,9 +292,13 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "quantsite.admin_site.icon"}],
     "ENVIRONMENT": "quantsite.admin_site.environment_label",
+    "ENVIRONMENT_TITLE_PREFIX": "quantsite.admin_site.environment_title",
     "DASHBOARD_CALLBACK": "quantsite.admin_site.dashboard",
     "STYLES": ["quantsite.admin_site.stylesheet"],
+    "COLORS": {"primary": PRIMARY},
     "COMMAND": {"search_models": True, "show_history": False},
     "SIDEBAR": {
         "show_search": True,

@@ -36,7 +36,7 @@ class BokehFinder(BaseFinder):
         """Nothing to configure, so nothing to check."""
         return []
 
-    def find(self, path: str, find_all: bool = False, **_options: Any) -> Any:  # noqa: FBT001, FBT002
+    def find(self, path: str, find_all: bool = False, **_options: Any) -> Any:
         """The file's full path, or an empty list where it is not ours."""
         folder, _, name = path.replace("\\", "/").rpartition("/")
         if folder != self.prefix or name not in BOKEH_FILES:

@@ -12,7 +12,9 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 SECRET_KEYS = re.compile(r"password|passwd|secret|token|authorization|cookie|api_?key|private", re.IGNORECASE)
-SECRET_TEXT = re.compile(r"(?i)(bearer[ .]|token=|password=|://[^\s:/@]*:)[^\s@&\"',]+")
+SECRET_TEXT = re.compile(
+    r"(?i)(?P<before>bearer[ .]|token=|password=|://[^\s:/@]*:(?=[^\s@/]+@))(?P<secret>[^\s@&\"',]+)"
+)
 HIDDEN = "***"
 
 
@@ -22,7 +24,13 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
         if SECRET_KEYS.search(key):
             event[key] = HIDDEN
         elif isinstance(value, str):
-            event[key] = SECRET_TEXT.sub(rf"\1{HIDDEN}", value)
+            event[key] = SECRET_TEXT.sub(rf"\g<before>{HIDDEN}", value)
+    return event
+
+
+def drop_colour(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """``event`` without uvicorn's second, coloured copy of the message."""
+    event.pop("color_message", None)
     return event
 
 
@@ -32,6 +40,7 @@ def _shared_processors() -> list[Processor]:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
+        drop_colour,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]

@@ -1,0 +1,119 @@
+"""The console's side bar. What a person may not open is not shown."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin import ModelAdmin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True)
+class Item:
+    """One entry: the model whose list it opens, and its symbol (Material Symbols)."""
+
+    model: str
+    icon: str
+    title: str | Promise | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A heading and what stands below it."""
+
+    title: str | Promise
+    items: tuple[Item, ...]
+
+
+GROUPS: tuple[Group, ...] = (
+    Group(
+        _("Research"),
+        (Item("backtests.backtestrun", "query_stats", _("Backtests")),),
+    ),
+    Group(
+        _("Market data"),
+        (
+            Item("marketdata.instrument", "candlestick_chart", _("Instruments")),
+            Item("marketdata.barimport", "upload_file", _("Imports")),
+            Item("marketdata.product", "category", _("Products")),
+            Item("marketdata.exchange", "account_balance", _("Exchanges")),
+            Item("marketdata.tradingday", "calendar_month", _("Trading days")),
+            Item("marketdata.productsession", "schedule", _("Sessions")),
+            Item("marketdata.sessionsuspension", "nights_stay", _("Suspended nights")),
+            Item("marketdata.specialopeningday", "event_upcoming", _("Special openings")),
+            Item("marketdata.feerate", "percent", _("Fee rates")),
+            Item("marketdata.marginrate", "account_balance_wallet", _("Margin rates")),
+        ),
+    ),
+    Group(
+        _("Watch"),
+        (
+            Item("accounts.alarm", "notifications_active", _("Alarms")),
+            Item("accounts.auditentry", "history_edu", _("Audit trail")),
+        ),
+    ),
+    Group(
+        _("People"),
+        (
+            Item("accounts.user", "group", _("Users")),
+            Item("auth.group", "badge", _("Roles")),
+            Item("axes.accessattempt", "lock_clock", _("Failed logins")),
+        ),
+    ),
+)
+
+
+def admin_of(model: type[Model]) -> ModelAdmin[Any] | None:
+    """The model's admin, None where it has none."""
+    return admin.site._registry.get(model)
+
+
+def list_url(request: HttpRequest, label: str) -> str:
+    """The address of a model's list, '' where there is none or this person may not open it."""
+    model = apps.get_model(label)
+    model_admin = admin_of(model)
+    if model_admin is None or not model_admin.has_view_or_change_permission(request):
+        return ""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def add_url(request: HttpRequest, label: str) -> str:
+    """The address of the form that makes one, '' where this person may not."""
+    model = apps.get_model(label)
+    model_admin = admin_of(model)
+    if model_admin is None or not model_admin.has_add_permission(request):
+        return ""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+
+
+def change_url(request: HttpRequest, row: Model) -> str:
+    """The address of one row's page, '' where this person may not open it."""
+    model_admin = admin_of(type(row))
+    if model_admin is None or not model_admin.has_view_or_change_permission(request, row):
+        return ""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def groups(request: HttpRequest) -> list[dict[str, Any]]:
+    """The side bar in the theme's form."""
+    shown: list[dict[str, Any]] = [
+        {"items": [{"title": _("Overview"), "icon": "space_dashboard", "link": reverse("admin:index")}]}
+    ]
+    for group in GROUPS:
+        items = [entry for item in group.items if (entry := _entry(request, item))]
+        if items:
+            shown.append({"title": group.title, "separator": True, "items": items})
+    return shown
+
+
+def _entry(request: HttpRequest, item: Item) -> dict[str, Any] | None:
+    link = list_url(request, item.model)
+    if not link:
+        return None
+    title = item.title or apps.get_model(item.model)._meta.verbose_name_plural
+    return {"title": title, "icon": item.icon, "link": link, "active": request.path.startswith(link)}

@@ -169,7 +169,7 @@ class BacktestRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.strategy} {self.instrument_id} {self.interval}"
+        return f"#{self.pk} {self.strategy} {self.instrument.code} {self.interval}"
 
     @property
     def is_final(self) -> bool:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from celery import current_app
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 from guardian.shortcuts import assign_perm, remove_perm
 from kombu.exceptions import OperationalError
@@ -22,8 +24,10 @@ from backtests.claims import Claim
 from backtests.claims import claim as take
 from backtests.models import VIEW, BacktestRun, RunStatus
 from backtests.permissions import demand_add, find_run, find_run_to_change
+from backtests.reports.html import render_report
 from backtests.request_checks import CheckedRequest, check_request
 from backtests.requests import CostOptions, RunRequest
+from backtests.run_report import report_input
 from quantsite.common.errors import ConflictError, RuleError
 from quantsite.web import request_id
 
@@ -166,6 +170,17 @@ def wake(run_id: int) -> None:
 
 
 def generate_report(actor: "User | None", run_id: int, language: str | None = None) -> str:
-    """The report as one HTML file. Raises ``ConflictError`` before the run has succeeded."""
+    """The report of a succeeded run as one HTML file, in ``language`` or the active one.
+
+    Raises ``ConflictError`` for a run without a result, ``RuleError`` for a language that the site has not got.
+    """
     run = find_run(actor, run_id)
-    raise ConflictError("not_finished", str(run) + str(language))
+    if run.status != RunStatus.SUCCEEDED:
+        text = _("Backtest run %(id)s has no result: it is %(status)s.")
+        raise ConflictError("no_result", text % {"id": run.pk, "status": run.get_status_display()})
+    if language and language not in dict(settings.LANGUAGES):
+        known = ", ".join(code for code, _name in settings.LANGUAGES)
+        text = _("There is no language %(code)s; known: %(known)s.") % {"code": repr(language), "known": known}
+        raise RuleError("unknown_language", text, fields={"lang": text})
+    with override(language or get_language() or settings.LANGUAGE_CODE):
+        return render_report(report_input(run))

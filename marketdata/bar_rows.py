@@ -36,7 +36,7 @@ _COPY_ROW = np.dtype(
 )
 
 
-class BarQuerySet(models.QuerySet["Bar"]):
+class BarQuerySet(models.QuerySet[Any]):
     """Reads of bars."""
 
     def series(
@@ -92,7 +92,10 @@ def _conditions(instrument_id: int, interval: str, start: Boundary, end: Boundar
 def _read_postgres(
     connection: Any, table: str, where: str, values: Sequence[Any], order: str
 ) -> list[npt.NDArray[Any]]:
-    wanted = "start, trading_day, open, high, low, close, volume::float8, COALESCE(turnover, 'NaN'), COALESCE(open_interest, 'NaN')"
+    wanted = (
+        "start, trading_day, open, high, low, close, volume::float8,"
+        " COALESCE(turnover, 'NaN'), COALESCE(open_interest, 'NaN')"
+    )
     query = f"COPY (SELECT {wanted} FROM {table} WHERE {where} {order}) TO STDOUT (FORMAT BINARY)"  # noqa: S608
     with connection.cursor() as cursor, cursor.copy(query, values) as copy:
         answer = b"".join(copy)

@@ -9,6 +9,7 @@ from marketdata.bar_rows import BarQuerySet
 from marketdata.domain.calendar import TradingCalendar
 from marketdata.domain.hours import SessionHours, SpecialOpening, Suspension, parse_spans
 from marketdata.domain.instrument import Dated, FeeRates, InstrumentKind, InstrumentSpec, MarginRates
+from marketdata.domain.reference import ProductFacts
 from marketdata.fact_rows import FactRow, money, rate
 from quantsite.common.errors import MissingError
 from quantsite.common.times import SHANGHAI
@@ -60,6 +61,23 @@ class Product(FactRow):
 
     def __str__(self) -> str:
         return f"{self.code}.{self.exchange_id}"
+
+    def to_domain(self) -> ProductFacts:
+        """The product as the domain knows it."""
+        return ProductFacts(
+            exchange=self.exchange_id,
+            code=self.code,
+            name_en=self.name_en,
+            name_zh=self.name_zh,
+            multiplier=float(self.multiplier),
+            price_tick=float(self.price_tick),
+            first_day=self.first_day,
+            last_day=self.last_day,
+            expiry_rule=self.expiry_rule,
+            max_margin_side=self.max_margin_side,
+            margin_group=self.margin_group,
+            mark=self.mark,
+        )
 
 
 class ProductSession(FactRow):

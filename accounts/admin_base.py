@@ -1,18 +1,27 @@
 """The base of every page of the console: nothing without a permission, nothing without a trace."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import update_wrapper
 from typing import Any
 
+from django.contrib import messages
 from django.core import checks
 from django.core.exceptions import PermissionDenied
 from django.db import models, transaction
 from django.forms import BaseFormSet, ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import URLPattern, reverse
 from unfold.admin import ModelAdmin
 from unfold.checks import UnfoldModelAdminChecks
+from unfold.forms import BaseDialogForm
 
 from accounts.audit import record, record_refusal
+from accounts.commands import sentence
 from accounts.models import User
+from quantsite.common.errors import RuleError
+
+View = Callable[..., HttpResponseBase]
 
 
 def actor_of(request: HttpRequest) -> User:
@@ -22,8 +31,13 @@ def actor_of(request: HttpRequest) -> User:
     return request.user
 
 
+def nobody(_page: Any, _request: HttpRequest, _obj: models.Model | None = None) -> bool:
+    """In place of a ``has_..._permission`` method: no one may, whatever was granted."""
+    return False
+
+
 def snapshot(obj: models.Model) -> dict[str, Any]:
-    """Column -> value of a row, and the keys of its many-to-many links."""
+    """Column -> value of a row, and the texts of its many-to-many links."""
     values: dict[str, Any] = {field.attname: getattr(obj, field.attname) for field in obj._meta.concrete_fields}
     for field in obj._meta.many_to_many:
         values[field.name] = sorted(str(item) for item in getattr(obj, field.name).all())
@@ -36,32 +50,57 @@ def difference(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str,
     return {name: before.get(name) for name in changed}, {name: after[name] for name in changed}
 
 
+def run_dialog(
+    request: HttpRequest, form: BaseDialogForm, dialog: dict[str, Any], *, work: Callable[[], str], to: str
+) -> HttpResponse:
+    """Do a dialog's ``work`` and go to the page ``to`` with the message that it returns.
+
+    A broken rule stays in the dialog, as an error of its last field (the theme shows errors of fields only).
+    """
+    try:
+        messages.success(request, work())
+    except RuleError as error:
+        last = [name for name in form.fields if not name.startswith("_")][-1]
+        form.add_error(last, sentence(error))
+        context = {"dialog": dialog, "form": form, "form_submit_text": dialog.get("form_submit_text", "")}
+        return render(request, "unfold/helpers/dialog.html", context)
+    return HttpResponse(headers={"HX-Redirect": to})
+
+
 class AuditedModelAdminChecks(UnfoldModelAdminChecks):  # type: ignore[misc]
-    """Django's checks, and that every action says who may run it."""
+    """The theme's checks, and that every action says who may run it."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         """Error ``accounts.E001`` for each action without ``permissions``."""
-        open_actions = [
-            name
-            for function, name, _description in admin_obj._get_base_actions()
+        kinds = ("list", "detail", "row", "submit_line")
+        actions = {name: function for function, name, _description in admin_obj._get_base_actions()}
+        for kind in kinds:
+            actions |= {found.action_name: found.method for found in getattr(admin_obj, f"_get_base_actions_{kind}")()}
+        text = "The action %r of %s says nobody who may run it: add permissions=[...] to its @action."
+        errors = [
+            checks.Error(text % (name, type(admin_obj).__name__), obj=type(admin_obj), id="accounts.E001")
+            for name, function in actions.items()
             if not getattr(function, "allowed_permissions", ())
         ]
-        text = "The action %r of %s says nobody who may run it: add permissions=[...] to its @action."
-        return [
-            *super().check(admin_obj, **kwargs),
-            *(
-                checks.Error(text % (name, type(admin_obj).__name__), obj=type(admin_obj), id="accounts.E001")
-                for name in open_actions
-            ),
-        ]
+        return [*super().check(admin_obj, **kwargs), *errors]
 
 
 class AuditedModelAdmin(ModelAdmin):  # type: ignore[misc]
-    """Model admin that writes every save, deletion and action, and every refusal, into the audit trail."""
+    """Model admin that writes every save, deletion, action and refusal into the audit trail.
+
+    A ``RuleError`` on any of its pages undoes the request and is shown as a message.
+    """
 
     checks_class = AuditedModelAdminChecks
     compressed_fields = True
     warn_unsaved_form = True
+
+    def get_urls(self) -> list[URLPattern]:
+        """The theme's addresses, each behind ``_guarded``."""
+        patterns: list[URLPattern] = super().get_urls()
+        for pattern in patterns:
+            pattern.callback = self._guarded(pattern.callback)
+        return patterns
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: ModelForm[Any], change: bool) -> None:
         """Remember what the row was, for ``log_change``, then save it."""
@@ -74,10 +113,13 @@ class AuditedModelAdmin(ModelAdmin):  # type: ignore[misc]
         """Save inline rows and write each of them down."""
         super().save_formset(request, form, formset, change)
         actor = actor_of(request)
+        initial = {inner.instance.pk: inner.initial for inner in formset.forms}
         for obj in getattr(formset, "new_objects", []):
             record(actor, "admin.add", obj, after=snapshot(obj))
         for obj, names in getattr(formset, "changed_objects", []):
-            record(actor, "admin.change", obj, after={name: snapshot(obj).get(name, "") for name in names})
+            was, now = initial.get(obj.pk, {}), snapshot(obj)
+            before = {name: was.get(name) for name in names}
+            record(actor, "admin.change", obj, before=before, after={name: now.get(name) for name in names})
         for obj in getattr(formset, "deleted_objects", []):
             record(actor, "admin.delete", obj, before={"text": str(obj)})
 
@@ -114,53 +156,30 @@ class AuditedModelAdmin(ModelAdmin):  # type: ignore[misc]
                 record(actor_of(request), "admin.action", self.opts.label_lower, after={"action": name, "rows": chosen})
         return response
 
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Django's list; a refusal is written down."""
-        with _refusals_recorded(self, request):
-            return super().changelist_view(request, *args, **kwargs)  # type: ignore[no-any-return]
+    def _guarded(self, view: View) -> View:
+        """``view`` with refusals written down after their transaction is undone, and broken rules as messages."""
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Django's form; a refusal is written down after its transaction is undone."""
-        with _refusals_recorded(self, request):
-            return super().changeform_view(request, *args, **kwargs)  # type: ignore[no-any-return]
+        def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            try:
+                return view(request, *args, **kwargs)
+            except PermissionDenied:
+                record_refusal(request.user, f"{request.method} {request.path}"[:200], self.opts.label_lower)
+                raise
+            except RuleError as error:
+                messages.error(request, sentence(error))
+                # A page that fails when it is read would be sent round in circles.
+                back = request.path if request.method == "POST" else reverse("admin:index")
+                return HttpResponseRedirect(back)
 
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Django's delete page; a refusal is written down."""
-        with _refusals_recorded(self, request):
-            return super().delete_view(request, *args, **kwargs)  # type: ignore[no-any-return]
-
-    def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Django's history page; a refusal is written down."""
-        with _refusals_recorded(self, request):
-            return super().history_view(request, *args, **kwargs)  # type: ignore[no-any-return]
+        return update_wrapper(inner, view)
 
 
 class ReadOnlyModelAdmin(AuditedModelAdmin):
     """Pages that show rows to whoever may view them, and change none."""
 
     actions: Sequence[Any] = ()
-    list_display_links: Any = None
 
-    def _nobody(self, request: HttpRequest, obj: models.Model | None = None) -> bool:  # noqa: ARG002
-        """No one may, whatever was granted."""
-        return False
-
-    has_add_permission = has_change_permission = has_delete_permission = _nobody
-
-
-class _refusals_recorded:  # noqa: N801 - reads as a statement
-    """Writes ``PermissionDenied`` into the audit trail on its way out."""
-
-    def __init__(self, page: ModelAdmin, request: HttpRequest) -> None:
-        self.page, self.request = page, request
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, PermissionDenied):
-            verb = f"{self.request.method} {self.request.path}"[:64]
-            record_refusal(self.request.user, verb, self.page.opts.label_lower)
+    has_add_permission = has_change_permission = has_delete_permission = nobody
 
 
 def _remembered(request: HttpRequest) -> dict[Any, dict[str, Any]]:

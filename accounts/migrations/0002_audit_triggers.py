@@ -71,13 +71,13 @@ def remove_head(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 def make_triggers(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Create the triggers in the words of the database in use."""
     for statement in POSTGRESQL if schema_editor.connection.vendor == "postgresql" else SQLITE:
-        schema_editor.execute(statement)
+        schema_editor.execute(statement, params=None)
 
 
 def drop_triggers(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """The way back."""
     for statement in POSTGRESQL_BACK if schema_editor.connection.vendor == "postgresql" else SQLITE_BACK:
-        schema_editor.execute(statement)
+        schema_editor.execute(statement, params=None)
 
 
 class Migration(migrations.Migration):

@@ -7,7 +7,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from accounts.roles import ADMINISTRATOR, RISK_OFFICER, ROLES, grant_role_permissions, revoke_role_permissions
 
 GRANTS = {
-    ADMINISTRATOR: ["auth.view_group", "auth.change_group"],
+    ADMINISTRATOR: ["auth.view_group", "auth.change_group", "axes.view_accessattempt"],
     RISK_OFFICER: ["accounts.view_auditentry", "accounts.view_alarm", "accounts.acknowledge_alarm"],
 }
 
@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0002_audit_triggers"),
         ("contenttypes", "0002_remove_content_type_name"),
+        ("axes", "0010_accessattemptexpiration"),
     ]
 
     operations = [migrations.RunPython(make_roles, remove_roles)]

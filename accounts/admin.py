@@ -1,0 +1,350 @@
+"""The console's pages about people, roles, the audit trail, alarms and failed logins."""
+
+import json
+from typing import Any
+
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _t
+from django.utils.translation import gettext_lazy as _
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter, RangeDateTimeFilter
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.paginator import InfinitePaginator
+
+from accounts import rules, services
+from accounts.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin, actor_of, nobody, run_dialog
+from accounts.admin_forms import NewPasswordForm, NewUserForm, NoteForm, ReasonForm, RolesForm
+from accounts.alarms import KINDS
+from accounts.models import Alarm, AuditCheck, AuditEntry, Severity, User
+from accounts.roles import ROLES
+
+# Tokens are credentials, axes keeps form data: nobody reads or edits those rows here.
+for model in (OutstandingToken, BlacklistedToken, AccessAttempt, AccessLog, AccessFailureLog, Group):
+    admin.site.unregister(model)
+
+APPROVE = {"title": _("Let this person in"), "form_class": ReasonForm, "form_submit_text": _("Approve")}
+DEACTIVATE = {
+    "title": _("Shut this person out at once"),
+    "description": _("Sessions end and tokens are refused. Orders and strategies are not touched."),
+    "form_class": ReasonForm,
+    "form_submit_text": _("Deactivate"),
+}
+SET_ROLES = {"title": _("Roles of this person"), "form_class": RolesForm, "form_submit_text": _("Set roles")}
+RESET_PASSWORD = {
+    "title": _("A new password"),
+    "description": _("Sessions and tokens of this person end."),
+    "form_class": NewPasswordForm,
+    "form_submit_text": _("Set password"),
+}
+ACKNOWLEDGE = {"title": _("Take this alarm"), "form_class": NoteForm, "form_submit_text": _("Acknowledge")}
+
+
+@admin.register(User)
+class UserAdmin(AuditedModelAdmin):
+    """People. Roles, state and passwords change by actions, never by a form field."""
+
+    list_display = ["username", "shown_state", "shown_roles", "email", "last_login"]
+    list_filter = ["is_active", "groups"]
+    search_fields = ["username", "first_name", "last_name", "email"]
+    ordering = ["username"]
+    fieldsets = [
+        (None, {"fields": ["username", "shown_state", "shown_roles"]}),
+        (_("About"), {"fields": ["first_name", "last_name", "email", "language"]}),
+        (_("Times"), {"fields": ["date_joined", "approved_at", "last_login"]}),
+    ]
+    add_fieldsets = [(None, {"fields": ["username", "email", "password", "roles"]})]
+    readonly_fields = ["username", "shown_state", "shown_roles", "date_joined", "approved_at", "last_login"]
+    actions_detail = ["approve", "deactivate", "set_roles", "reset_password"]
+    has_delete_permission = nobody  # what a person did stays theirs
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Roles come with the people."""
+        return super().get_queryset(request).prefetch_related("groups")  # type: ignore[no-any-return]
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: User | None = None) -> list[str]:
+        """The name is given once."""
+        return self.readonly_fields if obj else []
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """A new person needs a password and roles."""
+        if obj is None:
+            kwargs["form"] = NewUserForm
+        return super().get_form(request, obj, change, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
+        """A new person is made by the verb that the shell uses too."""
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        data = form.cleaned_data
+        roles = rules.names(data["roles"])
+        made = services.create_user(actor_of(request), data["username"], data["password"], roles, data["email"])
+        obj.__dict__.update(made.__dict__)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Django's log only: the verb has written its own audit entry."""
+        return super(AuditedModelAdmin, self).log_addition(request, obj, message)
+
+    def has_approve_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """For the action; not offered on somebody active."""
+        return request.user.has_perm("accounts.approve_user") and _is_active(object_id) is not True
+
+    def has_deactivate_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """For the action; not offered on somebody inactive."""
+        return request.user.has_perm("accounts.deactivate_user") and _is_active(object_id) is not False
+
+    def has_assign_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """For the action; not offered on oneself."""
+        return request.user.has_perm("accounts.assign_groups") and str(request.user.pk) != str(object_id)
+
+    def has_reset_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """For the action; one's own password has a page of its own that asks for the old one."""
+        return request.user.has_perm("accounts.change_user") and str(request.user.pk) != str(object_id)
+
+    @display(description=_("State"), label={"active": "success", "waiting": "warning"})
+    def shown_state(self, user: User) -> tuple[str, str]:
+        """Active, waiting or inactive."""
+        words = {"active": _t("active"), "waiting": _t("waiting for approval"), "inactive": _t("inactive")}
+        return user.state, words[user.state]
+
+    @display(description=_("Roles"))
+    def shown_roles(self, user: User) -> str:
+        """Names of the groups, a dash for none."""
+        return ", ".join(rules.names(user.groups.all())) or "-"
+
+    @action(description=_("Approve"), permissions=["approve"], dialog=APPROVE, variant=ActionVariant.PRIMARY)
+    def approve(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Let somebody in."""
+        user = get_object_or_404(User, pk=object_id)
+
+        def work() -> str:
+            services.approve_user(actor_of(request), user, form.cleaned_data["reason"])
+            return _t("%(name)s may log in now.") % {"name": user.username}
+
+        return run_dialog(request, form, APPROVE, work=work, to=_page(user))
+
+    @action(description=_("Deactivate"), permissions=["deactivate"], dialog=DEACTIVATE)
+    def deactivate(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Shut somebody out."""
+        user = get_object_or_404(User, pk=object_id)
+
+        def work() -> str:
+            services.deactivate_user(actor_of(request), user, form.cleaned_data["reason"])
+            return _t("%(name)s is shut out.") % {"name": user.username}
+
+        return run_dialog(request, form, DEACTIVATE, work=work, to=_page(user))
+
+    @action(description=_("Set roles"), permissions=["assign"], dialog=SET_ROLES)
+    def set_roles(self, request: HttpRequest, form: RolesForm, object_id: str) -> HttpResponse:
+        """Give exactly these roles."""
+        user = get_object_or_404(User, pk=object_id)
+
+        def work() -> str:
+            roles = rules.names(form.cleaned_data["roles"])
+            services.set_groups(actor_of(request), user, roles, form.cleaned_data["reason"])
+            return _t("Roles of %(name)s: %(roles)s.") % {"name": user.username, "roles": ", ".join(roles) or "-"}
+
+        return run_dialog(request, form, SET_ROLES, work=work, to=_page(user))
+
+    @action(description=_("Reset password"), permissions=["reset"], dialog=RESET_PASSWORD)
+    def reset_password(self, request: HttpRequest, form: NewPasswordForm, object_id: str) -> HttpResponse:
+        """A new password for somebody who has lost theirs."""
+        user = get_object_or_404(User, pk=object_id)
+
+        def work() -> str:
+            services.reset_password(actor_of(request), user, form.cleaned_data["password"])
+            return _t("%(name)s has a new password.") % {"name": user.username}
+
+        return run_dialog(request, form, RESET_PASSWORD, work=work, to=_page(user))
+
+
+@admin.register(Group)
+class GroupAdmin(AuditedModelAdmin):
+    """Roles and what they may do; nobody edits a role that they have themselves."""
+
+    list_display = ["name", "members"]
+    search_fields = ["name"]
+    ordering = ["name"]
+    filter_horizontal = ["permissions"]
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: Group | None = None) -> list[str]:
+        """The four roles keep their names: the platform looks them up by name."""
+        return ["name"] if obj and obj.name in ROLES else []
+
+    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Who holds the permission and is not in the group."""
+        mine = isinstance(obj, Group) and request.user in obj.user_set.all()
+        return not mine and bool(super().has_change_permission(request, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
+        """Not the four roles, and none with people in it."""
+        needed = isinstance(obj, Group) and (obj.name in ROLES or obj.user_set.exists())
+        return obj is not None and not needed and bool(super().has_delete_permission(request, obj))
+
+    def save_related(self, request: HttpRequest, form: ModelForm[Group], formsets: Any, change: bool) -> None:
+        """Nobody gives a role what they may not do themselves. Raises ``RefusedError``."""
+        super().save_related(request, form, formsets, change)
+        rules.check_not_above(actor_of(request), [form.instance])
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Permissions with their models: one query, not one a line."""
+        kwargs["queryset"] = db_field.remote_field.model.objects.select_related("content_type")
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    @display(description=_("People"))
+    def members(self, group: Group) -> str:
+        """Who has the role."""
+        return ", ".join(group.user_set.order_by("username").values_list("username", flat=True)) or "-"
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyModelAdmin):
+    """The audit trail, newest first, with the result of the last check above it."""
+
+    list_display = ["seq", "created_at", "actor_name", "verb", "object_type", "object_text", "request_id"]
+    list_filter = [
+        ("created_at", RangeDateTimeFilter),
+        ("verb", FieldTextFilter),
+        ("actor_name", FieldTextFilter),
+        ("object_type", FieldTextFilter),
+    ]
+    list_filter_submit = True
+    search_fields = ["=actor_name", "verb", "object_text", "=object_id", "=request_id"]
+    fields = [
+        "seq",
+        "created_at",
+        "actor_name",
+        "verb",
+        "object_type",
+        "object_id",
+        "object_text",
+        "shown_before",
+        "shown_after",
+        "request_id",
+        "hash",
+        "prev_hash",
+    ]
+    readonly_fields = ["shown_before", "shown_after"]
+    # A count over millions of rows would cost more than the page.
+    paginator = InfinitePaginator
+    show_full_result_count = False
+    list_before_template = "accounts/audit_state.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:
+        """The list, and what the last check said."""
+        last = AuditCheck.objects.order_by("-id").first()
+        return super().changelist_view(request, {"audit_check": last, **(extra_context or {})})  # type: ignore[no-any-return]
+
+    @display(description=_("Before"))
+    def shown_before(self, entry: AuditEntry) -> SafeString:
+        """The values as they were."""
+        return _pretty(entry.before)
+
+    @display(description=_("After"))
+    def shown_after(self, entry: AuditEntry) -> SafeString:
+        """The values as they are."""
+        return _pretty(entry.after)
+
+
+@admin.register(Alarm)
+class AlarmAdmin(ReadOnlyModelAdmin):
+    """Alarms, worst first."""
+
+    list_display = ["shown_severity", "shown_title", "subject", "text", "count", "first_at", "last_at", "shown_state"]
+    list_display_links = ["shown_title"]
+    list_filter = [("severity", ChoicesDropdownFilter), ("cleared_at", admin.EmptyFieldListFilter)]
+    search_fields = ["code", "subject", "text"]
+    fields = [
+        "shown_severity",
+        "shown_title",
+        "code",
+        "subject",
+        "text",
+        "count",
+        "first_at",
+        "last_at",
+        "acknowledged_by",
+        "acknowledged_at",
+        "cleared_at",
+    ]
+    readonly_fields = ["shown_severity", "shown_title"]
+    list_select_related = ["acknowledged_by"]
+    actions_detail = actions_row = ["acknowledge"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Alarm]:
+        """Worst first: the list keeps this order until a heading is clicked."""
+        return super().get_queryset(request).worst_first()  # type: ignore[no-any-return]
+
+    def has_acknowledge_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """For the action; not offered on an alarm that somebody has or that is over."""
+        over = object_id and not Alarm.objects.open().filter(pk=object_id, acknowledged_at=None).exists()
+        return request.user.has_perm("accounts.acknowledge_alarm") and not over
+
+    # Amber, never red: red is a rising price. The word and the mark carry the meaning.
+    @display(description=_("Severity"), label={Severity.WARNING: "warning", Severity.CRITICAL: "warning"})
+    def shown_severity(self, alarm: Alarm) -> tuple[str, str]:
+        """The word, with marks that show without colour."""
+        marks = {Severity.INFO: "", Severity.WARNING: "! ", Severity.CRITICAL: "!! "}
+        return alarm.severity, marks[Severity(alarm.severity)] + alarm.get_severity_display()
+
+    @display(description=_("Alarm"))
+    def shown_title(self, alarm: Alarm) -> str:
+        """What the code means."""
+        return str(KINDS[alarm.code].title) if alarm.code in KINDS else alarm.code
+
+    @display(description=_("State"))
+    def shown_state(self, alarm: Alarm) -> str:
+        """Cleared, with whom, or nobody's."""
+        if alarm.cleared_at:
+            return _t("cleared")
+        if alarm.acknowledged_by:
+            return _t("taken by %(name)s") % {"name": alarm.acknowledged_by.username}
+        return _t("open")
+
+    @action(
+        description=_("Acknowledge"), permissions=["acknowledge"], dialog=ACKNOWLEDGE, variant=ActionVariant.PRIMARY
+    )
+    def acknowledge(self, request: HttpRequest, form: NoteForm, object_id: str) -> HttpResponse:
+        """Take the alarm."""
+        alarm = get_object_or_404(Alarm, pk=object_id)
+
+        def work() -> str:
+            services.acknowledge_alarm(actor_of(request), alarm, form.cleaned_data["note"])
+            return _t("You have taken this alarm.")
+
+        return run_dialog(request, form, ACKNOWLEDGE, work=work, to=reverse("admin:accounts_alarm_changelist"))
+
+
+@admin.register(AccessAttempt)
+class AccessAttemptAdmin(ReadOnlyModelAdmin):
+    """Failed logins that count towards a lockout; the forms that came with them are not shown."""
+
+    list_display = ["attempt_time", "username", "ip_address", "path_info", "failures_since_start"]
+    search_fields = ["username", "ip_address"]
+    ordering = ["-attempt_time"]
+    fields = ["attempt_time", "username", "ip_address", "user_agent", "path_info", "failures_since_start"]
+
+
+def _is_active(object_id: str | None) -> bool | None:
+    """Whether the person is active; None where no person is meant."""
+    return User.objects.filter(pk=object_id).values_list("is_active", flat=True).first() if object_id else None
+
+
+def _page(user: User) -> str:
+    return reverse("admin:accounts_user_change", args=[user.pk])
+
+
+def _pretty(values: Any) -> SafeString:
+    if values is None:
+        return format_html("{}", "-")
+    return format_html("<pre>{}</pre>", json.dumps(values, indent=2, ensure_ascii=False, sort_keys=True))

@@ -1,0 +1,94 @@
+"""Forms of the console's pages about people, roles and alarms."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import Group
+from django.utils.translation import gettext_lazy as _
+from unfold.forms import AdminOwnPasswordChangeForm, BaseDialogForm
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts import services
+from accounts.models import User
+
+
+class ReasonForm(BaseDialogForm):  # type: ignore[misc]
+    """A dialog that asks why; the answer lands in the audit trail."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=500, widget=UnfoldAdminTextareaWidget({"rows": 3, "autofocus": ""})
+    )
+
+
+class RolesForm(ReasonForm):
+    """The roles that a person is to have."""
+
+    roles = forms.ModelMultipleChoiceField(
+        label=_("Roles"),
+        queryset=Group.objects.order_by("name"),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    field_order = ["roles", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        user = User.objects.filter(pk=self.object_id).first()
+        self.fields["roles"].initial = user.groups.all() if user else []
+
+
+class NewPasswordForm(BaseDialogForm):  # type: ignore[misc]
+    """A new password for somebody who has lost theirs."""
+
+    password = forms.CharField(
+        label=_("New password"),
+        strip=False,
+        max_length=256,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    )
+
+
+class NoteForm(BaseDialogForm):  # type: ignore[misc]
+    """What the one who takes an alarm says about it."""
+
+    note = forms.CharField(
+        label=_("What will you do?"), max_length=500, widget=UnfoldAdminTextareaWidget({"rows": 3, "autofocus": ""})
+    )
+
+
+class NewUserForm(forms.ModelForm[User]):
+    """A person made by an administrator, active at once."""
+
+    username = forms.CharField(label=_("Name"), max_length=150, widget=UnfoldAdminTextInputWidget)
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=256,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+    )
+    roles = forms.ModelMultipleChoiceField(
+        label=_("Roles"),
+        queryset=Group.objects.order_by("name"),
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    class Meta:
+        model = User
+        fields = ["username", "email"]
+
+
+class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
+    """The console's page for one's own password, through the same verb as the API's."""
+
+    def save(self, commit: bool = True) -> User:  # noqa: ARG002
+        """Change it; every other session and token of the person ends."""
+        user: User = self.user
+        services.change_password(user, self.cleaned_data["old_password"], self.cleaned_data["new_password1"])
+        user.refresh_from_db()
+        return user

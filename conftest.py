@@ -10,10 +10,12 @@ from pytest_django import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from quantsite.testing import baseline, leftovers
+from quantsite.testing.browser import browser, open_page, site
 from quantsite.testing.cast import ada, alice, bob, charlie, client_of, rita
+from quantsite.testing.needs import lacking
 from quantsite.testing.network import loopback_only
 
-__all__ = ["ada", "alice", "bob", "charlie", "rita"]
+__all__ = ["ada", "alice", "bob", "browser", "charlie", "open_page", "rita", "site"]
 
 SHARED_DATA = settings.BASE_DIR.parent / "shared" / "data"
 FAST_HASHER = "django.contrib.auth.hashers.MD5PasswordHasher"  # a slow one is right, but not 500 times a run
@@ -69,5 +71,5 @@ def api() -> Callable[..., APIClient]:
 def shared_data() -> Path:
     """The folder of recorded bars, ticks and reference files; skips where it is not beside the project."""
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"the recorded data is not here: {SHARED_DATA}")
+        lacking("data", f"the recorded data is not here: {SHARED_DATA}")
     return SHARED_DATA

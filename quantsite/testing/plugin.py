@@ -30,6 +30,11 @@ class TestBed:
 
     def prepare(self) -> None:
         """Set the environment: once in the controlling process, whose workers inherit it."""
+        self._set_environment()
+        # The folder of collected static files is empty in tests, but whitenoise looks for it.
+        Path(os.environ["QUANTSITE_VAR_DIR"], "static").mkdir(parents=True, exist_ok=True)
+
+    def _set_environment(self) -> None:
         if "PYTEST_XDIST_WORKER" in os.environ:
             _use_own_redis_database()
             return

@@ -104,7 +104,7 @@ def _alarms(request: HttpRequest, user: User) -> Part:
 
 
 def _runs(request: HttpRequest, user: User) -> Part:
-    runs = BacktestRun.objects.all().visible_to(user)  # type: ignore[attr-defined]
+    runs = BacktestRun.objects.all().visible_to(user)
     url = list_url(request, "backtests.backtestrun")
     latest = list(runs.select_related("instrument", "owner").order_by("-pk")[:ROWS])
     block = Block(

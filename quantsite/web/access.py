@@ -20,7 +20,7 @@ log = structlog.get_logger("quantsite.access")
 def known_user(request: HttpRequest) -> str:
     """The name of the caller; '' where anonymous or where nobody asked, for this line is no reason for a query."""
     user: Any = getattr(request, "user", None)
-    if isinstance(user, LazyObject) and user._wrapped is empty:  # type: ignore[attr-defined]
+    if isinstance(user, LazyObject) and user._wrapped is empty:
         return ""
     return user.get_username() if user is not None and user.is_authenticated else ""
 

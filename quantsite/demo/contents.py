@@ -1,0 +1,71 @@
+"""What the demo puts into an empty platform: a person per role, simulated bars, one backtest."""
+
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import date
+
+from accounts import services as people
+from accounts.models import User
+from accounts.roles import ADMINISTRATOR, RESEARCHER, RISK_OFFICER, TRADER
+from backtests import services as backtests
+from backtests.models import BacktestRun
+from backtests.requests import RunRequest
+from marketdata import services as marketdata
+from quantsite.common.errors import ConflictError
+
+INSTRUMENT = "simrb88.SIM"
+INTERVAL = "5m"
+FIRST_DAY, LAST_DAY = date(2022, 1, 4), date(2025, 12, 31)
+SEED = 20_260_101
+ADDRESS = "@demo.invalid"  # marks the demo's people: nobody else's password is ever changed
+NAMES = {"ada": ADMINISTRATOR, "rita": RISK_OFFICER, "bob": TRADER, "alice": RESEARCHER}
+RUN_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who may log in as what."""
+
+    name: str
+    password: str
+    role: str
+
+
+def make_people() -> list[Credentials]:
+    """One person for each role, with a new random password at each start.
+
+    Raises ``ConflictError`` where a name belongs to somebody who is not of the demo.
+    """
+    return [_make_person(name, role) for name, role in NAMES.items()]
+
+
+def _make_person(name: str, role: str) -> Credentials:
+    password = secrets.token_urlsafe(12)
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        people.create_user(None, name, password, [role], f"{name}{ADDRESS}")
+    elif user.email != f"{name}{ADDRESS}":
+        raise ConflictError("name_taken", f"{name} is somebody of yours: run the demo with another QUANTSITE_VAR_DIR")
+    else:
+        people.reset_password(None, user, password)
+    return Credentials(name, password, role)
+
+
+def make_bars() -> int:
+    """Some years of simulated bars, the same at every start; returns how many are new."""
+    outcome = marketdata.store_simulated_bars(None, INSTRUMENT, INTERVAL, first=FIRST_DAY, last=LAST_DAY, seed=SEED)
+    return outcome.stored
+
+
+def run_backtest(owner: str) -> BacktestRun:
+    """One backtest of ``owner``, computed by the worker. Raises ``TimeoutError`` where nobody computes it."""
+    request = RunRequest(strategy="double_ma", instrument=INSTRUMENT, interval=INTERVAL)
+    run = backtests.run_backtest(User.objects.get(username=owner), request)
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        run.refresh_from_db()
+        if run.is_final:
+            return run
+        time.sleep(0.2)
+    raise TimeoutError(f"run {run.pk} is still {run.status} after {RUN_SECONDS} s")

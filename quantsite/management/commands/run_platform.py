@@ -1,0 +1,103 @@
+"""``manage.py run_platform``: pages, API and sockets in one process."""
+
+import socket
+from argparse import ArgumentParser
+from ipaddress import ip_address
+from typing import Any
+
+import structlog
+import uvicorn
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from quantsite.web.assets import collected, note_collected
+from quantsite.web.health import unapplied
+
+log = structlog.get_logger(__name__)
+
+GRACE_SECONDS = 10
+MAX_SOCKET_MESSAGE = 64 * 1024
+
+
+class Command(BaseCommand):
+    """Serves until SIGTERM or Ctrl-C, then finishes what it has begun."""
+
+    help = "Serve pages, API and sockets. A worker is a second process: celery -A quantsite.celery worker -B --pool threads"
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """The command's options."""
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000); 0 for any free one")
+
+    def handle(self, **options: Any) -> None:
+        """Check what must be there, prepare static files, serve."""
+        refuse_old_tables()
+        prepare_static_files()
+        listener = listen(options["host"], options["port"])
+        host, port = listener.getsockname()[:2]
+        if not is_loopback(options["host"]):
+            log.warning(
+                "listening beyond this machine",
+                host=options["host"],
+                advice="put nginx with TLS in front (deploy/) and set QUANTSITE_ALLOWED_HOSTS",
+            )
+        shown = f"[{host}]" if ":" in host else host
+        self.stdout.write(f"serving http://{shown}:{port}/")
+        try:
+            uvicorn.Server(configuration()).run(sockets=[listener])
+        except KeyboardInterrupt:  # uvicorn has shut down in good order and passes the signal on
+            self.stdout.write("stopped")
+
+
+def configuration() -> uvicorn.Config:
+    """How we serve: our own logs, no lifespan, and no trust in anybody's forwarding headers."""
+    return uvicorn.Config(
+        settings.ASGI_APPLICATION.replace(".application", ":application"),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        ws_max_size=MAX_SOCKET_MESSAGE,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+def refuse_old_tables() -> None:
+    """Raise ``CommandError`` where the database lacks migrations: serving on old tables loses data."""
+    missing = unapplied()
+    if missing:
+        raise CommandError(
+            f"The database lacks {len(missing)} migrations (first: {missing[0]}): run manage.py migrate first"
+        )
+
+
+def prepare_static_files() -> None:
+    """Collect, hash and compress static files where the sources changed since the last time."""
+    if collected():
+        return
+    log.info("collecting static files", folder=str(settings.STATIC_ROOT))
+    call_command("collectstatic", interactive=False, verbosity=0)
+    note_collected()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A bound socket. Raises ``CommandError`` where the address is in use or not ours."""
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise CommandError(f"Cannot listen on {host}:{port} ({error.strerror}): choose another --port") from error
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches ``host``; a name counts by its address."""
+    try:
+        address = socket.getaddrinfo(host, None)[0][4][0]
+        return ip_address(str(address).partition("%")[0]).is_loopback
+    except OSError:
+        return False

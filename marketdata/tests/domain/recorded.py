@@ -20,7 +20,9 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason=f"the recorded data of
 
 def instants(*walls: str) -> npt.NDArray[np.int64]:
     """Shanghai wall times as ns UTC."""
-    return np.array([utc_to_ns(datetime.fromisoformat(wall).replace(tzinfo=SHANGHAI)) for wall in walls], dtype=np.int64)
+    return np.array(
+        [utc_to_ns(datetime.fromisoformat(wall).replace(tzinfo=SHANGHAI)) for wall in walls], dtype=np.int64
+    )
 
 
 def walls(column: npt.NDArray[np.int64]) -> list[str]:

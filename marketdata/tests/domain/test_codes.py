@@ -79,7 +79,9 @@ def test_a_wrong_case_names_the_likely_code(code: str, likely: str) -> None:
     assert refused.value.code == "invalid_code"
 
 
-@pytest.mark.parametrize("code", ["rb2413.SHFE", "rb2400.SHFE", "rb241.SHFE", "rb.SHFE", "TA2113x.CZCE", ".SHFE", "2410.SHFE"])
+@pytest.mark.parametrize(
+    "code", ["rb2413.SHFE", "rb2400.SHFE", "rb241.SHFE", "rb.SHFE", "TA2113x.CZCE", ".SHFE", "2410.SHFE"]
+)
 def test_what_is_no_code_is_refused(code: str) -> None:
     with pytest.raises(RuleError) as refused:
         parse_code(code)

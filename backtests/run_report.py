@@ -16,10 +16,9 @@ def bars_of(run: BacktestRun) -> BarSeries:
     return Bar.objects.series(run.instrument, run.interval, run.start, run.end)
 
 
-def report_input(run: BacktestRun, *, red_up: bool = True) -> ReportInput:
-    """A succeeded run with its rows and bars; a warning more where the bars are no longer those of the run."""
-    bars = bars_of(run)
-    changed = [] if bars.data_hash() == run.data_hash else [DATA_CHANGED]
+def report_input(run: BacktestRun, bars: BarSeries | None = None, *, red_up: bool = True) -> ReportInput:
+    """A succeeded run with its rows; with ``bars`` for the price chart a warning if they are no longer the run's."""
+    changed = [DATA_CHANGED] if bars is not None and bars.data_hash() != run.data_hash else []
     return ReportInput(
         strategy=run.strategy,
         instrument=run.instrument.code,

@@ -27,7 +27,7 @@ from backtests.permissions import demand_add, find_run, find_run_to_change
 from backtests.reports.html import render_report
 from backtests.request_checks import CheckedRequest, check_request
 from backtests.requests import CostOptions, RunRequest
-from backtests.run_report import report_input
+from backtests.run_report import bars_of, report_input
 from quantsite.common.errors import ConflictError, RuleError
 from quantsite.web import request_id
 
@@ -183,4 +183,4 @@ def generate_report(actor: "User | None", run_id: int, language: str | None = No
         text = _("There is no language %(code)s; known: %(known)s.") % {"code": repr(language), "known": known}
         raise RuleError("unknown_language", text, fields={"lang": text})
     with override(language or get_language() or settings.LANGUAGE_CODE):
-        return render_report(report_input(run))
+        return render_report(report_input(run, bars_of(run)))

@@ -1,0 +1,190 @@
+"""The form for a new run: every strategy's parameters as typed fields, faults beside the input they belong to."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import Group
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from accounts.models import User
+from backtests.models import VIEW, BacktestRun
+from backtests.request_checks import check_request
+from backtests.requests import CostOptions, RunRequest
+from marketdata.domain.intervals import COMMON_INTERVALS
+from marketdata.models import BarCoverage, Instrument
+from quantsite.common.errors import RuleError
+from strategies import registry
+from strategies.domain.parameters import ParameterInfo
+
+COST_LABELS = {
+    "multiplier": (_("multiplier"), _("Units of goods in one lot.")),
+    "price_tick": (_("price tick"), _("Smallest step of the price.")),
+    "margin_rate": (_("margin rate"), _("Fraction of the contract's value: 0.1 is ten percent.")),
+    "commission_rate": (_("commission rate"), _("Fraction of turnover: 0.0001 is one in ten thousand.")),
+    "commission_per_lot": (_("commission a lot"), _("Yuan, on top of the rate.")),
+    "close_today_rate": (_("close-today rate"), _("Fraction of turnover for lots of the same trading day.")),
+    "slippage_ticks": (_("slippage"), _("Ticks against the trader on every fill.")),
+}
+COST_FIELDS = tuple(f"cost_{name}" for name in COST_LABELS)
+
+
+def parameter_field(strategy: str, name: str) -> str:
+    """The name of the form's field for one parameter of one strategy."""
+    return f"{strategy}__{name}"
+
+
+def parameter_fields() -> dict[str, str]:
+    """Every parameter field -> the strategy that it belongs to."""
+    return {parameter_field(name, info.name): name for name in registry.names() for info in registry.parameters(name)}
+
+
+class NewRunForm(forms.ModelForm[BacktestRun]):
+    """Everything that ``run_backtest`` takes; what is left empty has the same meaning as there."""
+
+    strategy = forms.ChoiceField(label=_("strategy"), widget=UnfoldAdminSelectWidget)
+    interval = forms.ChoiceField(label=_("interval"), widget=UnfoldAdminSelectWidget)
+
+    class Meta:
+        model = BacktestRun
+        fields = ["instrument", "start", "end", "capital", "volume", "close_at_end"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stored = BarCoverage.objects.filter(bars__gt=0).values_list("interval", flat=True)
+        intervals = sorted(set(stored), key=_length) or COMMON_INTERVALS
+        self._choice("strategy").choices = [(name, name) for name in registry.names()]
+        self._choice("interval").choices = [(name, name) for name in intervals]
+
+    def _choice(self, name: str) -> forms.ChoiceField:
+        field = self.fields[name]
+        if not isinstance(field, forms.ChoiceField):
+            raise TypeError(name)
+        return field
+
+    def clean(self) -> dict[str, Any]:
+        """The values; whatever the rules refuse is noted beside its field."""
+        cleaned = super().clean() or {}
+        if not self.errors:
+            try:
+                check_request(self.to_request())
+            except RuleError as error:
+                for name, text in (error.fields or {"": error.text}).items():
+                    self.add_error(self._field_of(name), text)
+        return cleaned
+
+    def _post_clean(self) -> None:
+        """No row is built from the form: the service does that, after the same checks for every door."""
+
+    def _field_of(self, name: str) -> str | None:
+        """The form's field for a refused input; None shows the sentence above the form."""
+        spellings = (name, f"cost_{name}", parameter_field(self.cleaned_data["strategy"], name))
+        return next((field for field in spellings if field in self.fields), None)
+
+    def to_request(self) -> RunRequest:
+        """The request, once the fields are typed."""
+        values = self.cleaned_data
+        instrument: Instrument = values["instrument"]
+        strategy = values["strategy"]
+        asked = {info.name: values[parameter_field(strategy, info.name)] for info in registry.parameters(strategy)}
+        return RunRequest(
+            strategy=strategy,
+            instrument=instrument.code,
+            interval=values["interval"],
+            start=values["start"],
+            end=values["end"],
+            parameters={name: value for name, value in asked.items() if value not in (None, "")},
+            capital=values["capital"],
+            volume=values["volume"],
+            costs=CostOptions(**{name: values[f"cost_{name}"] for name in CostOptions.names()}),
+            close_at_end=values["close_at_end"],
+        )
+
+
+def new_run_form() -> type[NewRunForm]:
+    """:class:`NewRunForm` with the cost options and the parameters of every registered strategy."""
+    fields: dict[str, Any] = {f"cost_{name}": _cost_field(name) for name in COST_LABELS}
+    for strategy in registry.names():
+        for info in registry.parameters(strategy):
+            fields[parameter_field(strategy, info.name)] = _parameter_field(info)
+    return type("NewRunForm", (NewRunForm,), fields)
+
+
+def initial_of(run: BacktestRun) -> dict[str, Any]:
+    """The form filled with what led to ``run``."""
+    same = {name: getattr(run, name) for name in ("strategy", "interval", "start", "end", "capital", "volume")}
+    costs = {f"cost_{name}": value for name, value in run.costs.items()}
+    chosen = {parameter_field(run.strategy, name): value for name, value in run.parameters.items()}
+    return {**same, "instrument": run.instrument_id, "close_at_end": run.close_at_end, **costs, **chosen}
+
+
+def _length(interval: str) -> tuple[int, str]:
+    return (COMMON_INTERVALS.index(interval) if interval in COMMON_INTERVALS else len(COMMON_INTERVALS), interval)
+
+
+def _cost_field(name: str) -> forms.Field:
+    label, text = COST_LABELS[name]
+    if name == "slippage_ticks":
+        return forms.IntegerField(label=label, help_text=text, required=False, widget=UnfoldAdminIntegerFieldWidget)
+    return forms.FloatField(label=label, help_text=text, required=False, widget=_number_widget())
+
+
+def _number_widget() -> UnfoldAdminDecimalFieldWidget:
+    return UnfoldAdminDecimalFieldWidget(attrs={"step": "any"})
+
+
+def _parameter_field(info: ParameterInfo) -> forms.Field:
+    """Ranges are checked with the strategy's own sentences, so the fields only carry the type."""
+    common: dict[str, Any] = {
+        "label": info.name,
+        "initial": info.default,
+        "help_text": _range_text(info),
+        "required": False,
+    }
+    if info.kind == "bool":
+        return forms.BooleanField(**common, widget=UnfoldBooleanSwitchWidget)
+    if info.limits.choices:
+        return forms.ChoiceField(
+            **common, choices=[(name, name) for name in info.limits.choices], widget=UnfoldAdminSelectWidget
+        )
+    if info.kind == "int":
+        return forms.IntegerField(**common, widget=UnfoldAdminIntegerFieldWidget)
+    if info.kind == "float":
+        return forms.FloatField(**common, widget=_number_widget())
+    return forms.CharField(**common, widget=UnfoldAdminTextInputWidget)
+
+
+def _range_text(info: ParameterInfo) -> str:
+    low, high = info.limits.minimum, info.limits.maximum
+    known = [f"≥ {low:g}" if low is not None else "", f"≤ {high:g}" if high is not None else ""]
+    return " · ".join(part for part in (info.limits.description, *known) if part)
+
+
+class ShareForm(forms.Form):
+    """Whom to show a run: people whose role includes backtests, and groups."""
+
+    receiver = forms.ChoiceField(label=_("Share with"), widget=UnfoldAdminSelectWidget)
+    shared = forms.BooleanField(required=False)
+
+    def __init__(self, run: BacktestRun, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        people = User.objects.with_perm(
+            f"backtests.{VIEW}", backend="django.contrib.auth.backends.ModelBackend"
+        ).exclude(pk=run.owner_id)
+        receivers = self.fields["receiver"]
+        if isinstance(receivers, forms.ChoiceField):
+            receivers.choices = [
+                (_("People"), [(f"user:{user.pk}", user.get_username()) for user in people.order_by("username")]),
+                (_("Groups"), [(f"group:{group.pk}", group.name) for group in Group.objects.order_by("name")]),
+            ]
+
+    def to_receiver(self) -> User | Group:
+        """The person or group, once valid."""
+        kind, _colon, key = self.cleaned_data["receiver"].partition(":")
+        return User.objects.get(pk=key) if kind == "user" else Group.objects.get(pk=key)

@@ -1,0 +1,122 @@
+"""What the page of one run shows, as texts and addresses."""
+
+import json
+from typing import Any
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import User
+from backtests.admin_forms import ShareForm
+from backtests.models import (
+    FINAL_STATES,
+    BacktestRun,
+    BacktestRunGroupObjectPermission,
+    BacktestRunUserObjectPermission,
+    RunStatus,
+)
+from backtests.permissions import may_add, may_change
+from backtests.reports import report_tables as tables
+from backtests.reports.html import headlines
+from backtests.reports.notices import notices
+from backtests.reports.report_input import ReportInput
+from backtests.run_report import report_input
+from backtests.services import what_changed
+from quantsite.common.times import SHANGHAI
+
+CHANGED: dict[str, Promise] = {
+    "data_hash": gettext_lazy("The stored bars have changed in between."),
+    "source_hash": gettext_lazy("The strategy's source has changed in between."),
+    "engine_version": gettext_lazy("The engine has changed in between."),
+    "cost_table": gettext_lazy("The instrument's fees or margins have changed in between."),
+    "result_hash": gettext_lazy("The result differs."),
+}
+
+DETAIL_VIEWS = ("state", "equity_chart", "price_chart", "cancel", "again", "share", "report", "fills_csv", "equity_csv")
+
+
+def run_url(name: str, run_id: int) -> str:
+    """The address of a page of the console about one run."""
+    return reverse(f"admin:backtests_backtestrun_{name}", args=[run_id])
+
+
+def status_labels() -> str:
+    """The words for the states as JSON, for ``runs.js``."""
+    return json.dumps({str(value): str(label) for value, label in RunStatus.choices}, ensure_ascii=False)
+
+
+def page_context(run: BacktestRun, user: User) -> dict[str, Any]:
+    """Everything that the run's page needs beside the theme's own context."""
+    changeable = may_change(user, run)
+    return {
+        "run": run,
+        "is_final": run.status in FINAL_STATES,
+        "urls": {name: run_url(name, run.pk) for name in DETAIL_VIEWS},
+        "may_cancel": changeable and run.status not in FINAL_STATES,
+        "may_run": may_add(user),
+        "status_labels_json": status_labels(),
+        "error_text": _(run.error) if run.error else "",
+        "repeated": _repeated(run),
+        "share_form": ShareForm(run) if changeable else None,
+        "shares": _shares(run) if changeable else [],
+        "asked": _asked(run),
+        **(_result(report_input(run)) if run.status == RunStatus.SUCCEEDED else {}),
+    }
+
+
+def _result(found: ReportInput) -> dict[str, Any]:
+    return {
+        "headlines": headlines(found),
+        "notices": notices(found),
+        "blocks": tables.blocks(found),
+        "months": tables.months(found),
+        "costs": tables.costs(found.costs),
+        "rate_tables": tables.rate_tables(found.costs),
+        "fills": tables.fills(found),
+    }
+
+
+def _repeated(run: BacktestRun) -> dict[str, Any] | None:
+    """How a run compares with the one it repeats; None where it repeats none or is not finished."""
+    origin = run.again_of
+    if origin is None or not (run.result_hash and origin.result_hash):
+        return None
+    return {"origin": origin, "url": run_url("change", origin.pk), "changed": [CHANGED[x] for x in what_changed(run)]}
+
+
+def _asked(run: BacktestRun) -> list[tables.Pair]:
+    """The facts of the run that are known before it has finished, and how long it took after."""
+    facts = [
+        (_("Strategy"), run.strategy),
+        (_("Parameters"), ", ".join(f"{name} = {value}" for name, value in run.parameters.items()) or "–"),
+        (_("Instrument"), f"{run.instrument.code} {run.interval}"),
+        (_("Trading days"), f"{run.start or '…'} – {run.end or '…'}"),
+        (_("Bars"), f"{run.bar_count:,}" if run.bar_count is not None else "–"),
+        (_("Start capital"), f"{run.capital:,.2f}"),
+        (_("Volume, lots"), f"{run.volume:g}"),
+        (_("Owner"), run.owner.get_username() if run.owner else _("system")),
+        (_("Asked for"), f"{run.created_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"),
+        (_("Load, run, total in seconds"), _seconds(run)),
+        (_("Result hash"), run.result_hash),
+        (_("Data hash"), run.data_hash),
+        (_("Source hash"), run.source_hash),
+        (_("Engine version"), run.engine_version),
+        (_("Request id"), run.request_id),
+    ]
+    return [tables.Pair(str(name), str(value)) for name, value in facts if value]
+
+
+def _seconds(run: BacktestRun) -> str:
+    return " / ".join(f"{spent:.3f}" for spent in run.timing.values())
+
+
+def _shares(run: BacktestRun) -> list[tuple[str, str]]:
+    """Whom the run is shared with: the form's key, and the name."""
+    people = BacktestRunUserObjectPermission.objects.filter(content_object=run).select_related("user")
+    groups = BacktestRunGroupObjectPermission.objects.filter(content_object=run).select_related("group")
+    return [
+        *((f"user:{row.user_id}", row.user.get_username()) for row in people),
+        *((f"group:{row.group_id}", row.group.name) for row in groups),
+    ]

@@ -58,7 +58,7 @@ class SessionTable:
         night = hours.night if self._has_night[index] else ()
         cut = self._special.get(trading_day)
         if cut is not None:
-            night = _cut(night, self._minute_of_night(trading_day, cut))
+            night = _cut(night, self._minute_of_night(trading_day, cut)) if night else ()
             hours = SessionHours(night, _cut(hours.day, _minute_after_midnight(trading_day, cut)), hours.auctions)
         return SessionHours(
             night, hours.day, _auctions_before(hours.auctions, night or hours.day, moved=cut is not None)

@@ -48,6 +48,13 @@ def listed_2025() -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if row["ProductClass"] == "1"]
 
 
+def ticks_of_ricequant() -> dict[str, float]:
+    """Product code in capitals to price tick, of the newest contracts, as another platform has them."""
+    with gzip.open(DATA / "reference" / "rq_future_info.csv.gz", "rt", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["underlying_symbol"]]
+    return {row["underlying_symbol"]: float(row["tick_size"]) for row in rows}
+
+
 def listed_2020() -> list[dict[str, str]]:
     """The futures of the list of 2020-06-16, expired ones too."""
     with gzip.open(DATA / "reference" / "futures_2020-06-16.csv.gz", "rt", encoding="utf-8") as file:

@@ -8,16 +8,19 @@ from marketdata.domain.bars import VALUE_COLUMNS, BarSeries
 NAN = float("nan")
 
 
+COLUMNS: dict[str, list[float]] = {
+    "open": [1, 2, 3],
+    "high": [2, 3, 4],
+    "low": [1, 1, 2],
+    "close": [2, 3, 3],
+    "volume": [5, 0, 7],
+    "turnover": [NAN, NAN, NAN],
+    "open_interest": [9, 9, 9],
+}
+
+
 def series(**columns: list[float]) -> BarSeries:
-    values: dict[str, list[float]] = {
-        "open": [1, 2, 3],
-        "high": [2, 3, 4],
-        "low": [1, 1, 2],
-        "close": [2, 3, 3],
-        "volume": [5, 0, 7],
-    }
-    values |= {"turnover": [NAN, NAN, NAN], "open_interest": [9, 9, 9]} | columns
-    arrays = {name: np.array(values[name], dtype=np.float64) for name in VALUE_COLUMNS}
+    arrays = {name: np.array((COLUMNS | columns)[name], dtype=np.float64) for name in VALUE_COLUMNS}
     return BarSeries("rb88.SHFE", "5m", np.array([10, 20, 30]), np.array([1, 1, 2], dtype=np.int32), **arrays)
 
 

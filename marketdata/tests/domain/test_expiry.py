@@ -101,7 +101,7 @@ def test_rules_agree_with_the_list_of_march_2025() -> None:
 @pytest.mark.real_data
 @needs_data
 def test_rules_agree_with_the_list_of_june_2020() -> None:
-    """2777 of 2940. Of the others 142 expire in 2021, whose holidays were not fixed yet; 21 have reasons of their own."""
+    """2777 of 2940. Of the others 142 expire in 2021, whose holidays were not fixed yet, 21 have own reasons."""
     rows = listed_2020()
     differ = _differing(
         rows,

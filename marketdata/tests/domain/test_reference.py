@@ -9,7 +9,7 @@ from marketdata.domain.expiry import RULES
 from marketdata.domain.hours import format_spans
 from marketdata.domain.instrument import rates_on
 from marketdata.domain.reference_file import Row, read_rows
-from marketdata.tests.domain.recorded import listed_2020, listed_2025, needs_data, table
+from marketdata.tests.domain.recorded import listed_2020, listed_2025, needs_data, table, ticks_of_ricequant
 from quantsite.common.errors import MissingError
 
 PRODUCTS = {(facts.exchange, facts.code): facts for facts in reference.load_products()}
@@ -165,3 +165,15 @@ def test_margins_and_the_larger_side_agree_with_the_list_of_march_2025() -> None
         assert PRODUCTS[key].max_margin_side == (row["MaxMarginSideAlgorithm"] == "1") or expiring_bond, row
         assert margins[key].long_by_money == margins[key].short_by_money == float(row["LongMarginRatio"]), row
         assert PRODUCTS[key].mark == "I"
+
+
+@pytest.mark.real_data
+@needs_data
+def test_price_ticks_agree_with_another_platform() -> None:
+    ours = {facts.code.upper(): facts.price_tick for facts in PRODUCTS.values() if facts.exchange != "SIM"}
+    theirs = ticks_of_ricequant()
+
+    assert len(theirs) == 94
+    assert {code: tick for code, tick in ours.items() if code in theirs} == theirs
+    # Listed after their file, or without contracts in it.
+    assert set(ours) - set(theirs) == {"L_F", "V_F", "PP_F"}

@@ -207,15 +207,16 @@ def _ends_by_counting(each_minute: npt.NDArray[np.int64], hours: SessionHours, m
 
 def test_a_hundred_thousand_bars_in_less_than_a_tenth_of_a_second() -> None:
     starts, days = RB.grid_between(date(2014, 1, 2), date(2019, 12, 31), 5)
-    begun = time.perf_counter()
+    seconds = []
+    for _ in range(3):  # the best of three: other work on the machine must not count
+        begun = time.perf_counter()
+        back = RB.starts_from_ends(starts + 5 * NS_PER_MINUTE, 5)
+        found = RB.trading_days(back)
+        inside = RB.inside(back, found)
+        auctions = RB.auction_ends(starts + 5 * NS_PER_MINUTE)
+        seconds.append(time.perf_counter() - begun)
 
-    back = RB.starts_from_ends(starts + 5 * NS_PER_MINUTE, 5)
-    found = RB.trading_days(back)
-    inside = RB.inside(back, found)
-    auctions = RB.auction_ends(starts + 5 * NS_PER_MINUTE)
-
-    # Measured at 15 ms; the bound leaves room for a busy machine.
-    assert time.perf_counter() - begun < 0.1
+    assert min(seconds) < 0.1  # measured at 15 ms
     assert len(starts) == 101_910
     assert (back == starts).all()
     assert (found == days).all()

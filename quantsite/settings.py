@@ -238,7 +238,7 @@ SPECTACULAR_SETTINGS = {
 
 _spool = VAR_DIR / "celery"
 CELERY_BROKER_URL = (
-    env.url("CELERY_BROKER_URL", ("redis", "rediss", "amqp", "filesystem")) or REDIS_URL or "filesystem://"
+    env.url("CELERY_BROKER_URL", ("redis", "rediss", "amqp", "filesystem")) or REDIS_URL or "filesystem://localhost/"
 )
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {

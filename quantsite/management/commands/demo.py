@@ -18,6 +18,7 @@ from quantsite.common.errors import RuleError
 from quantsite.demo import contents, trial
 from quantsite.demo.contents import Credentials
 from quantsite.demo.processes import Process, ProcessError, running
+from quantsite.web import logs
 
 CHILD = "QUANTSITE_DEMO_CHECK"
 SERVERS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "QUANTSITE_STATIC_ROOT", "QUANTSITE_ENVIRONMENT")
@@ -39,6 +40,7 @@ class Command(BaseCommand):
         if options["check"] and CHILD not in os.environ:
             sys.exit(check_in_fresh_folder())
         refuse_servers()
+        logs.configure("ERROR", "console")  # this command talks to a person; the processes log under var/logs
         signal.signal(signal.SIGTERM, _as_interrupt)
         port = free_port() if options["check"] else options["port"]
         refuse_taken(port)

@@ -23,7 +23,7 @@ MAX_SOCKET_MESSAGE = 64 * 1024
 class Command(BaseCommand):
     """Serves until SIGTERM or Ctrl-C, then finishes what it has begun."""
 
-    help = "Serve pages, API and sockets. A worker is a second process: celery -A quantsite.celery worker -B --pool threads"
+    help = "Serve pages, API and sockets; the worker is a second process: celery -A quantsite.celery worker -B"
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """The command's options."""

@@ -118,7 +118,12 @@ def _all_messages() -> Iterator[Message]:
         if path.suffix == ".py":
             yield from messages_of(path.read_text(encoding="utf-8"), name)
         elif "templates" in path.parts:
-            yield from messages_of(templatize(path.read_text(encoding="utf-8"), origin=name), name)
+            yield from messages_of(python_of_template(path.read_text(encoding="utf-8"), name), name)
+
+
+def python_of_template(source: str, name: str) -> str:
+    """A template as lines that Python's tokenizer takes: calls of gettext between blanked-out text."""
+    return "\n".join(line.lstrip() for line in templatize(source, origin=name).split("\n"))
 
 
 def messages_of(source: str, name: str) -> Iterator[Message]:

@@ -27,6 +27,7 @@ from accounts.admin_forms import NewPasswordForm, NewUserForm, NoteForm, ReasonF
 from accounts.alarms import KINDS
 from accounts.models import Alarm, AuditCheck, AuditEntry, Severity, User
 from accounts.roles import ROLES
+from quantsite.common.errors import RefusedError
 
 # Tokens are credentials, axes keeps form data: nobody reads or edits those rows here.
 for model in (OutstandingToken, BlacklistedToken, AccessAttempt, AccessLog, AccessFailureLog, Group):
@@ -194,7 +195,8 @@ class GroupAdmin(AuditedModelAdmin):
     def save_related(self, request: HttpRequest, form: ModelForm[Group], formsets: Any, change: bool) -> None:
         """Nobody gives a role what they may not do themselves. Raises ``RefusedError``."""
         super().save_related(request, form, formsets, change)
-        rules.check_not_above(actor_of(request), [form.instance])
+        if rules.beyond(actor_of(request), [form.instance]):
+            raise RefusedError("above_you", rules.above_text())
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Permissions with their models: one query, not one a line."""

@@ -19,7 +19,8 @@ from unfold.forms import BaseDialogForm
 from accounts.audit import record, record_refusal
 from accounts.commands import sentence
 from accounts.models import User
-from quantsite.common.errors import RuleError
+from accounts.permissions import AuditedRefusalError
+from quantsite.common.errors import RefusedError, RuleError
 
 View = Callable[..., HttpResponseBase]
 
@@ -67,7 +68,7 @@ def run_dialog(
     return HttpResponse(headers={"HX-Redirect": to})
 
 
-class AuditedModelAdminChecks(UnfoldModelAdminChecks):  # type: ignore[misc]
+class AuditedModelAdminChecks(UnfoldModelAdminChecks):
     """The theme's checks, and that every action says who may run it."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -85,7 +86,7 @@ class AuditedModelAdminChecks(UnfoldModelAdminChecks):  # type: ignore[misc]
         return [*super().check(admin_obj, **kwargs), *errors]
 
 
-class AuditedModelAdmin(ModelAdmin):  # type: ignore[misc]
+class AuditedModelAdmin(ModelAdmin):
     """Model admin that writes every save, deletion, action and refusal into the audit trail.
 
     A ``RuleError`` on any of its pages undoes the request and is shown as a message.
@@ -163,15 +164,20 @@ class AuditedModelAdmin(ModelAdmin):  # type: ignore[misc]
             try:
                 return view(request, *args, **kwargs)
             except PermissionDenied:
-                record_refusal(request.user, f"{request.method} {request.path}"[:200], self.opts.label_lower)
+                self._record_refusal(request)
                 raise
             except RuleError as error:
+                if isinstance(error, RefusedError) and not isinstance(error, AuditedRefusalError):
+                    self._record_refusal(request, error.code)
                 messages.error(request, sentence(error))
                 # A page that fails when it is read would be sent round in circles.
                 back = request.path if request.method == "POST" else reverse("admin:index")
                 return HttpResponseRedirect(back)
 
         return update_wrapper(inner, view)
+
+    def _record_refusal(self, request: HttpRequest, reason: str = "") -> None:
+        record_refusal(request.user, f"{request.method} {request.path}"[:200], self.opts.label_lower, reason=reason)
 
 
 class ReadOnlyModelAdmin(AuditedModelAdmin):

@@ -4,6 +4,7 @@ from typing import Any
 
 from axes.helpers import get_client_ip_address
 from axes.signals import user_locked_out
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
@@ -49,9 +50,10 @@ def address_of(request: HttpRequest | None) -> str:
 
 
 def _during_lockout(request: HttpRequest | None) -> bool:
-    """Whether axes turned the try away unseen: it then has not counted it, and signals the lockout again."""
+    """Whether the lockout stood before this try: axes signals it again for each, and need not have counted it."""
+    failures = getattr(request, "axes_failures_since_start", None)
     locked = getattr(request, "axes_locked_out", False)
-    return bool(locked) and getattr(request, "axes_failures_since_start", None) is None
+    return bool(locked) and (failures is None or failures > settings.AXES_FAILURE_LIMIT)
 
 
 def _write(actor: Actor, verb: str, request: HttpRequest | None, name: str = "") -> None:

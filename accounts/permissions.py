@@ -28,6 +28,10 @@ ACTION_OF_METHOD = {
 }
 
 
+class AuditedRefusalError(RefusedError):
+    """A refusal whose audit entry is written already."""
+
+
 class DenyUnlessGranted(BasePermission):
     """Lets through who is logged in and holds the permission of the view's action; nobody else.
 
@@ -67,7 +71,7 @@ def permissions_for(request: Request, view: APIView) -> tuple[str, ...]:
 
 
 def require(actor: User | None, permission: str, obj: models.Model | None = None) -> None:
-    """Raise ``RefusedError`` (audited) unless ``actor`` holds ``permission``, on ``obj`` or on all.
+    """Raise ``AuditedRefusalError`` unless ``actor`` holds ``permission``, on ``obj`` or on all.
 
     The system (None) may do everything. Call it before the transaction: the refusal's entry must stay.
     """
@@ -76,7 +80,7 @@ def require(actor: User | None, permission: str, obj: models.Model | None = None
     if actor.is_active and (actor.has_perm(permission) or (obj is not None and actor.has_perm(permission, obj))):
         return
     record_refusal(actor, permission, obj)
-    raise RefusedError("permission_denied", f"{actor.get_username()} lacks the permission {permission}")
+    raise AuditedRefusalError("permission_denied", f"{actor.get_username()} lacks the permission {permission}")
 
 
 def _model_of(view: Any) -> type[models.Model] | None:

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import record_refusal
 from accounts.models import User
+from accounts.permissions import AuditedRefusalError
 from accounts.roles import ADMINISTRATOR
-from quantsite.common.errors import ConflictError, RefusedError, RuleError
+from quantsite.common.errors import ConflictError, RuleError
 
 
 def names(groups: Iterable[Group]) -> list[str]:
@@ -55,24 +56,33 @@ def administers(groups: Iterable[Group]) -> bool:
 
 
 def check_may_assign(actor: User | None, user: User, groups: Sequence[Group]) -> None:
-    """Raise ``RefusedError`` (audited) for one's own roles and for roles that may more than the actor."""
+    """Raise ``AuditedRefusalError`` for one's own roles and for roles that may more than the actor."""
     if actor is not None and actor.pk == user.pk:
         record_refusal(actor, "user.set_roles", user, reason="own roles")
-        raise RefusedError("own_roles", _("Nobody changes their own roles: ask another administrator."))
+        raise AuditedRefusalError("own_roles", _("Nobody changes their own roles: ask another administrator."))
     touched = set(groups) ^ set(user.groups.all())
     check_not_above(actor, touched, superuser=user.is_superuser)
 
 
 def check_not_above(actor: User | None, groups: Iterable[Group], *, superuser: bool = False) -> None:
-    """Raise ``RefusedError`` (audited) where a group, or a superuser, may more than the actor."""
+    """Raise ``AuditedRefusalError`` where a group, or a superuser, may more than the actor."""
+    if excess := beyond(actor, groups, superuser=superuser):
+        record_refusal(actor, "user.set_roles", reason=f"above the actor: {', '.join(excess[:3])}")
+        raise AuditedRefusalError("above_you", above_text())
+
+
+def beyond(actor: User | None, groups: Iterable[Group], *, superuser: bool = False) -> list[str]:
+    """What the groups (or a superuser) may and the actor may not, in order; empty for the system."""
     if actor is None or actor.is_superuser:
-        return
+        return []
     granted = Permission.objects.filter(group__in=[group.pk for group in groups]).select_related("content_type")
-    missing = {f"{p.content_type.app_label}.{p.codename}" for p in granted} - actor.get_all_permissions()
-    if missing or superuser:
-        reason = ", ".join(sorted(missing)[:3]) or "superuser"
-        record_refusal(actor, "user.set_roles", reason=f"above the actor: {reason}")
-        raise RefusedError("above_you", _("You cannot give, take or hold for others what you may not do yourself."))
+    names = {f"{item.content_type.app_label}.{item.codename}" for item in granted}
+    return sorted(names - actor.get_all_permissions()) + ["superuser"] * superuser
+
+
+def above_text() -> str:
+    """The sentence for who reaches above themselves."""
+    return _("You cannot give, take or hold for others what you may not do yourself.")
 
 
 def check_not_last_administrator(user: User) -> None:

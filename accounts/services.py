@@ -87,7 +87,8 @@ def deactivate_user(actor: User | None, user: User, reason: str = "") -> User:
             raise ConflictError("already_inactive", _("%(name)s is inactive already.") % {"name": user.username})
         rules.check_not_last_administrator(user)
         user.is_active = False
-        tokens = _shut_out(user, "is_active")
+        user.approved_at = user.approved_at or user.date_joined  # not waiting: createsuperuser asks for no approval
+        tokens = _shut_out(user, "is_active", "approved_at")
         after = {"is_active": False, "reason": reason, "refresh_blacklisted": tokens}
         record(actor, "user.deactivate", user, before={"is_active": True}, after=after)
     return user

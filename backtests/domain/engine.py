@@ -225,7 +225,6 @@ class _Replay:
 
     def _refuse(self, deal: _Deal, volume: float, why: str) -> None:
         self.rejected += 1
-        self.target = self.held
         if self.rejected == 1:
             self.warnings.append(f"An opening was refused for want of funds on {_to_date(deal.day)}: {why}.")
         self._tell(UpdateKind.REJECTED, deal, Offset.OPEN, volume)

@@ -16,6 +16,7 @@ from bokeh.models import (
     LayoutDOM,
     Line,
     LinearAxis,
+    NoOverlap,
     NumeralTickFormatter,
     Plot,
     Scatter,
@@ -45,6 +46,8 @@ Floats = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int32]
 
 DAY_MS = 86_400_000
+CROWDED = 250
+"""With more fills of a kind than this their marks touch each other: they go small, pale, behind the price."""
 
 
 def equity_chart(trading_day: Days, equity: Floats, drawdown: Floats, capital: float) -> LayoutDOM:
@@ -71,7 +74,7 @@ def equity_chart(trading_day: Days, equity: Floats, drawdown: Floats, capital: f
     draw(lower, source, area)
     depth = draw(lower, source, Line(x="day", y="drawdown", line_color=LIGHT.drawdown, line_width=1.2))
     add_axes(upper, _date_axis(visible=False), NumeralTickFormatter(format="0,0"))
-    add_axes(lower, _date_axis(), NumeralTickFormatter(format="0.0"), label="%")
+    add_axes(lower, _date_axis(), NumeralTickFormatter(format="0.[00]"), label="%")
     for plot, renderer in ((upper, line), (lower, depth)):
         add_tools(plot, hover_tool([renderer], rows, mode="vline", line_policy="nearest"), cross)
     return stack(upper, lower)
@@ -99,10 +102,13 @@ def _date_axis(*, visible: bool = True) -> DatetimeAxis:
 
 
 def _bar_axis(labels: list[str]) -> LinearAxis:
-    """Bars numbered from 0, whatever the time between them; each number is labelled with its bar's start."""
+    """Bars numbered from 0, whatever the time between them; each number is labelled with its bar's start.
+
+    Labels that would touch are left out: a telephone has room for few.
+    """
     ticker: Any = AdaptiveTicker(min_interval=1, desired_num_ticks=5, num_minor_ticks=0, mantissas=[1, 2, 5])
     overrides: dict[Any, Any] = {float(number): label for number, label in enumerate(labels)}
-    return LinearAxis(ticker=ticker, major_label_overrides=overrides)
+    return LinearAxis(ticker=ticker, major_label_overrides=overrides, major_label_policy=NoOverlap(min_distance=12))
 
 
 def _candles(plot: Plot, source: ColumnDataSource, data: PriceData, palette: Palette) -> HoverTool:
@@ -117,7 +123,7 @@ def _candles(plot: Plot, source: ColumnDataSource, data: PriceData, palette: Pal
         for chosen, colour in ((rising, palette.up), (~rising, palette.down))
     ]
     form = data.price_format
-    prices = [(_("Open"), "open"), (_("High"), "high"), (_("Low"), "low"), (_("Close"), "close")]
+    prices = [(_("Open price"), "open"), (_("High"), "high"), (_("Low"), "low"), (_("Close price"), "close")]
     return hover_tool(
         bodies, [(_("Bar"), "@time{%F %H:%M}"), *((name, f"@{column}{{{form}}}") for name, column in prices)]
     )
@@ -127,7 +133,7 @@ def _band(plot: Plot, source: ColumnDataSource, data: PriceData) -> HoverTool:
     draw(plot, source, VArea(x="x", y1="low", y2="high", fill_color=LIGHT.band, fill_alpha=0.7))
     line = draw(plot, source, Line(x="x", y="close", line_color=LIGHT.close, line_width=1.1))
     form = data.price_format
-    rows = [(_("From"), "@time{%F %H:%M}"), (_("Close"), f"@close{{{form}}}")]
+    rows = [(_("Bars from"), "@time{%F %H:%M}"), (_("Close price"), f"@close{{{form}}}")]
     extremes = [(_("High"), f"@high{{{form}}}"), (_("Low"), f"@low{{{form}}}")]
     return hover_tool([line], [*rows, *extremes], mode="vline", line_policy="nearest")
 
@@ -141,6 +147,7 @@ def _fills(plot: Plot, data: PriceData) -> None:
         if not len(marks.x):
             continue
         renderer = draw(plot, table(marks.columns()), _marker(kind, marks))
+        renderer.level = "underlay" if marks.total > CROWDED else "glyph"
         renderers.append(renderer)
         items.append(LegendItem(label=f"{titles[kind]} ({marks.total:,})", renderers=[renderer]))
     if not items:
@@ -152,16 +159,22 @@ def _fills(plot: Plot, data: PriceData) -> None:
 
 
 def _marker(kind: str, marks: FillMarks) -> Scatter:
+    """Clear where fills are few, small and translucent where they would hide the price.
+
+    The hollow mark of a close is the larger one: in a reversal it stays visible around the opening's.
+    """
     colour = LIGHT.buy if kind.startswith("buy") else LIGHT.sell
+    crowded, opening = marks.total > CROWDED, kind.endswith("open")
     return Scatter(
         x="x",
         y="price",
         marker="triangle" if kind.startswith("buy") else "inverted_triangle",
-        size=10 if marks.total <= 200 else 7,
+        size=(4 if crowded else 8) + (0 if opening else 7),
         line_color=colour,
-        line_width=1.4,
-        fill_color=colour if kind.endswith("open") else LIGHT.background,
-        fill_alpha=0.9,
+        line_width=0.6 if crowded else 1.6,
+        line_alpha=0.35 if crowded else 1.0,
+        fill_color=colour if opening else None,
+        fill_alpha=0.3 if crowded else 0.9,
     )
 
 

@@ -48,9 +48,9 @@ def equity_json(days: DayTable, capital: float) -> ChartDocument:
 
 
 def price_json(bars: BarSeries, fills: FillTable, price_tick: float, *, red_up: bool = True) -> ChartDocument:
-    """The price with the fills of a run."""
+    """The price with the fills of a run; ``bars`` may be a part of the run's, then with the fills in that part."""
     data = PriceData.of(bars, fills, price_tick)
-    return _document(price_chart(data, red_up=red_up), _price_caption(bars, fills, data))
+    return _document(price_chart(data, red_up=red_up), _price_caption(bars, data))
 
 
 def _document(chart: LayoutDOM, caption: str) -> ChartDocument:
@@ -68,8 +68,8 @@ def _equity_caption(equity: Floats, capital: float) -> str:
     }
 
 
-def _price_caption(bars: BarSeries, fills: FillTable, data: PriceData) -> str:
-    facts = {"bars": count(len(bars)), "fills": count(len(fills)), "size": count(data.size)}
+def _price_caption(bars: BarSeries, data: PriceData) -> str:
+    facts = {"bars": count(len(bars)), "fills": count(data.fill_count), "size": count(data.size)}
     if data.size == 1:
         return _("%(bars)s bars, %(fills)s fills. Times between sessions are left out.") % facts
     return (

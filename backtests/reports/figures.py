@@ -65,7 +65,7 @@ def table(columns: Mapping[str, npt.NDArray[Any]]) -> ColumnDataSource:
     return ColumnDataSource(dict(columns))
 
 
-def draw(plot: Plot, source: ColumnDataSource, glyph: Glyph) -> GlyphRenderer[Any]:
+def draw(plot: Plot, source: ColumnDataSource, glyph: Glyph) -> "GlyphRenderer[Any]":
     """Add a glyph that keeps its look when something is selected."""
     renderer = GlyphRenderer(data_source=source, glyph=glyph)
     plot.renderers.append(renderer)
@@ -107,7 +107,7 @@ def cross_hair() -> Span:
     return Span(dimension="height", line_color=LIGHT.baseline, line_dash="dotted", line_width=1)
 
 
-def hover_tool(renderers: Sequence[GlyphRenderer[Any]], rows: Sequence[tuple[str, str]], **options: Any) -> HoverTool:
+def hover_tool(renderers: Sequence["GlyphRenderer[Any]"], rows: Sequence[tuple[str, str]], **options: Any) -> HoverTool:
     """A tooltip of label and field pairs over ``renderers``; fields ``@day`` and ``@time`` read as times."""
     return HoverTool(
         renderers=list(renderers),

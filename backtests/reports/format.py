@@ -40,6 +40,11 @@ def percent_points(value: Number) -> str:
     return f"{decimal(value, 2)} %" if _usable(value) else DASH
 
 
+def percent_of_day(value: Number) -> str:
+    """The percent of a single day, small by nature: four decimals."""
+    return f"{decimal(value, 4)} %" if _usable(value) else DASH
+
+
 def ratio(value: Number) -> str:
     """A figure without a unit, three decimals."""
     return decimal(value, 3)

@@ -18,6 +18,8 @@ from backtests.reports.series import wall_clock_labels
 from quantsite.common.times import SHANGHAI
 
 TEMPLATE = "backtests/report.html"
+CLOSE_UP_BARS = 240
+"""So many candles fit a page with room between them."""
 
 
 class Headline(NamedTuple):
@@ -147,10 +149,15 @@ def _identity(run: ReportInput) -> list[tables.Pair]:
 
 
 def _charts(run: ReportInput) -> dict[str, SafeString]:
+    """The charts by name; ``close_up`` where the whole price cannot show single bars."""
     charts = {"equity": _inline(equity_json(run.days, run.capital))} if len(run.days) else {}
-    if run.bars is not None and len(run.bars):
-        tick = float(run.costs["price_tick"])
-        charts["price"] = _inline(price_json(run.bars, run.fills, tick, red_up=run.red_up))
+    if run.bars is None or not len(run.bars):
+        return charts
+    tick = float(run.costs["price_tick"])
+    charts["price"] = _inline(price_json(run.bars, run.fills, tick, red_up=run.red_up))
+    if len(run.bars) > 2 * CLOSE_UP_BARS:
+        last = int(run.bars.start[-CLOSE_UP_BARS])
+        charts["close_up"] = _inline(price_json(run.bars.between(last, None), run.fills, tick, red_up=run.red_up))
     return charts
 
 

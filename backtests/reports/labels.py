@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from backtests.reports import format as form
 
@@ -66,8 +67,8 @@ VNPY: dict[str, Label] = {
     "daily_trade_count": Label(_("Fills a day"), form.decimal),
     "total_return": Label(_("Total return"), form.percent_points),
     "annual_return": Label(_("Annual return"), form.percent_points),
-    "daily_return": Label(_("Mean daily return"), form.percent_points),
-    "return_std": Label(_("Deviation of daily returns"), form.percent_points),
+    "daily_return": Label(_("Mean daily return"), form.percent_of_day),
+    "return_std": Label(_("Deviation of daily returns"), form.percent_of_day),
     "sharpe_ratio": Label(_("Sharpe ratio"), form.ratio),
     "ewm_sharpe": Label(_("Sharpe ratio, weighted"), form.ratio),
     "return_drawdown_ratio": Label(_("Return over drawdown"), form.ratio),
@@ -108,7 +109,7 @@ CONVENTION_VALUES: dict[str, Promise] = {
     "fill": _("a fill"),
     "in_fill_prices": _("inside the fill prices, not subtracted again"),
     "null": _("a dash"),
-    "zero": _("0"),
+    "zero": _("zero"),
 }
 
 COST_NAMES: dict[str, Promise] = {
@@ -130,12 +131,12 @@ RATE_NAMES: dict[str, Promise] = {
     "short_by_volume": _("Short, a lot"),
 }
 
-DIRECTIONS: dict[str, Promise] = {"buy": _("buy"), "sell": _("sell")}
+DIRECTIONS: dict[str, Promise] = {"buy": pgettext_lazy("side", "buy"), "sell": pgettext_lazy("side", "sell")}
 
 OFFSETS: dict[str, Promise] = {
-    "open": _("open"),
-    "close": _("close"),
-    "force_close": _("forced close"),
-    "close_today": _("close today"),
-    "close_yesterday": _("close yesterday"),
+    "open": pgettext_lazy("offset", "open"),
+    "close": pgettext_lazy("offset", "close"),
+    "force_close": pgettext_lazy("offset", "forced close"),
+    "close_today": pgettext_lazy("offset", "close today"),
+    "close_yesterday": pgettext_lazy("offset", "close yesterday"),
 }

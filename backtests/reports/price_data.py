@@ -37,7 +37,10 @@ class FillMarks:
 
 @dataclass(frozen=True, slots=True)
 class PriceData:
-    """Groups of ``size`` bars, one point each, and the fills by kind in the order of ``FILL_KINDS``."""
+    """Groups of ``size`` bars, one point each, and the fills by kind in the order of ``FILL_KINDS``.
+
+    ``labels`` name the start of each point for the axis, the date above the time.
+    """
 
     size: int
     time: Floats
@@ -51,13 +54,16 @@ class PriceData:
 
     @classmethod
     def of(cls, bars: BarSeries, fills: FillTable, price_tick: float, limit: int = MAX_POINTS) -> Self:
-        """The chart's columns of a run, with at most ``limit`` points; prices show the decimals of their tick."""
+        """The chart's columns, with at most ``limit`` points; prices show the decimals of their tick.
+
+        Fills before the first bar or after the last one are left out, so that ``bars`` may be a part of a run.
+        """
         merged = merge_bars(bars, limit)
         places = tick_places(price_tick)
         return cls(
             size=merged.size,
             time=wall_clock_ms(merged.start),
-            labels=wall_clock_labels(merged.start),
+            labels=[label.replace(" ", "\n") for label in wall_clock_labels(merged.start)],
             open=merged.open,
             high=merged.high,
             low=merged.low,
@@ -65,6 +71,11 @@ class PriceData:
             fills=tuple(_marks(kind, bars, fills, merged.size) for kind in FILL_KINDS),
             price_format="0,0" + ("." + "0" * places if places else ""),
         )
+
+    @property
+    def fill_count(self) -> int:
+        """The fills within the bars, those not drawn too."""
+        return sum(marks.total for marks in self.fills)
 
     def columns(self, chosen: Mask | None = None) -> dict[str, Floats]:
         """The columns by name, of all points or of the ``chosen`` ones; ``x`` counts the points from 0."""
@@ -79,10 +90,17 @@ class PriceData:
         return every if chosen is None else {name: column[chosen] for name, column in every.items()}
 
 
+def _within(bars: BarSeries, fills: FillTable) -> Mask:
+    """Which fills happened in these bars."""
+    if not len(bars):
+        return np.zeros(len(fills), dtype=np.bool_)
+    return np.asarray((fills.start >= bars.start[0]) & (fills.start <= bars.start[-1]), dtype=np.bool_)
+
+
 def _marks(kind: str, bars: BarSeries, fills: FillTable, size: int) -> FillMarks:
     side = Direction.BUY if kind.startswith("buy") else Direction.SELL
     opening = (fills.offset == Offset.OPEN) == kind.endswith("open")
-    found = np.flatnonzero((fills.direction == side) & opening)
+    found = np.flatnonzero((fills.direction == side) & opening & _within(bars, fills))
     drawn = found[-MAX_FILLS:]
     start = fills.start[drawn]
     return FillMarks(

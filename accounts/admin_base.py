@@ -68,7 +68,7 @@ def run_dialog(
     return HttpResponse(headers={"HX-Redirect": to})
 
 
-class AuditedModelAdminChecks(UnfoldModelAdminChecks):
+class AuditedModelAdminChecks(UnfoldModelAdminChecks):  # type: ignore[misc]
     """The theme's checks, and that every action says who may run it."""
 
     def check(self, admin_obj: Any, **kwargs: Any) -> list[checks.CheckMessage]:
@@ -86,7 +86,7 @@ class AuditedModelAdminChecks(UnfoldModelAdminChecks):
         return [*super().check(admin_obj, **kwargs), *errors]
 
 
-class AuditedModelAdmin(ModelAdmin):
+class AuditedModelAdmin(ModelAdmin):  # type: ignore[misc]
     """Model admin that writes every save, deletion, action and refusal into the audit trail.
 
     A ``RuleError`` on any of its pages undoes the request and is shown as a message.

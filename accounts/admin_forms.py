@@ -17,7 +17,7 @@ from accounts import services
 from accounts.models import User
 
 
-class ReasonForm(BaseDialogForm):
+class ReasonForm(BaseDialogForm):  # type: ignore[misc]
     """A dialog that asks why; the answer lands in the audit trail."""
 
     reason = forms.CharField(
@@ -42,7 +42,7 @@ class RolesForm(ReasonForm):
         self.fields["roles"].initial = user.groups.all() if user else []
 
 
-class NewPasswordForm(BaseDialogForm):
+class NewPasswordForm(BaseDialogForm):  # type: ignore[misc]
     """A new password for somebody who has lost theirs."""
 
     password = forms.CharField(
@@ -53,7 +53,7 @@ class NewPasswordForm(BaseDialogForm):
     )
 
 
-class NoteForm(BaseDialogForm):
+class NoteForm(BaseDialogForm):  # type: ignore[misc]
     """What the one who takes an alarm says about it."""
 
     note = forms.CharField(
@@ -83,7 +83,7 @@ class NewUserForm(forms.ModelForm[User]):
         fields = ["username", "email"]
 
 
-class OwnPasswordForm(AdminOwnPasswordChangeForm):
+class OwnPasswordForm(AdminOwnPasswordChangeForm):  # type: ignore[misc]
     """The console's page for one's own password, through the same verb as the API's."""
 
     def save(self, commit: bool = True) -> User:  # noqa: ARG002

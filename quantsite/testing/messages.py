@@ -85,13 +85,17 @@ def update_catalogue(path: Path, messages: Iterable[Message]) -> None:
     """Bring the catalogue's texts up to ``messages``; translations that stand are kept."""
     catalogue = polib.pofile(str(path), encoding="utf-8", wrapwidth=120)
     known = {(entry.msgctxt or "", entry.msgid): entry for entry in catalogue if not entry.obsolete}
-    catalogue[:] = [known.get(message.key) or _new_entry(message) for message in messages]
+    catalogue[:] = [_entry(known.get(message.key), message) for message in messages]
     catalogue.save(str(path))
 
 
-def _new_entry(message: Message) -> polib.POEntry:
-    plural = {"msgid_plural": message.plural, "msgstr_plural": {0: ""}} if message.plural else {}
-    return polib.POEntry(msgid=message.text, msgctxt=message.context or None, **plural)
+def _entry(known: polib.POEntry | None, message: Message) -> polib.POEntry:
+    """The catalogue's entry, or a new one without translation; it names the file, not the line, which moves often."""
+    if known is None or bool(known.msgid_plural) != bool(message.plural):
+        plural = {"msgid_plural": message.plural, "msgstr_plural": {0: ""}} if message.plural else {}
+        known = polib.POEntry(msgid=message.text, msgctxt=message.context or None, **plural)
+    known.occurrences = [(message.place.partition(":")[0], "")]
+    return known
 
 
 def _entry_faults(entry: polib.POEntry, message: Message) -> Iterator[str]:

@@ -100,8 +100,14 @@ class SessionTable:
         return flags
 
     def auction_ends(self, end_ns: LongColumn) -> Flags:
-        """Which end times are the opening instant of a session: such a bar holds the opening auction."""
-        return np.isin(end_ns, self._line.openings)
+        """Which end times are the opening instant of a session: such a bar holds the opening auction.
+
+        A special opening is none: sources pad its day on the ordinary grid, where that instant ends an ordinary bar
+        (rb's bar of 2019-12-25 22:25 to 22:30), while no ordinary bar can end at an ordinary opening.
+        """
+        special = [_opens_ns(opening) for opening in self.openings]
+        flags: Flags = np.isin(end_ns, self._line.openings) & ~np.isin(end_ns, special)
+        return flags
 
     def grid(self, trading_day: date, minutes: int | None) -> LongColumn:
         """The starts of all bars of one trading day, ascending; empty where it is no trading day."""
@@ -167,9 +173,13 @@ class SessionTable:
     def _cut_openings(self, day: DayColumn, start: LongColumn, end: LongColumn) -> tuple[LongColumn, LongColumn]:
         """Starts moved to the special opening of their day; what then ends before it begins is no span any more."""
         for opening in self.openings:
-            opens = utc_to_ns(opening.opens.replace(tzinfo=SHANGHAI))
+            opens = _opens_ns(opening)
             start = np.where(day == to_day_number(opening.trading_day), np.maximum(start, opens), start)
         return start, end
+
+
+def _opens_ns(opening: SpecialOpening) -> int:
+    return utc_to_ns(opening.opens.replace(tzinfo=SHANGHAI))
 
 
 def _place(

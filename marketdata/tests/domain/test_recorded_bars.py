@@ -43,9 +43,9 @@ def read(name: str) -> tuple[SessionTable, Column, npt.NDArray[np.bool_]]:
 @pytest.mark.parametrize(
     ("name", "rows", "auctions", "outside"),
     [
-        # 2019-12-25: the night session opened at 22:30, the file is padded with 17 empty bars that end 21:05 to 22:25,
-        # and the one that ends 22:30 holds the auction.
-        ("SHFE.rb.HOT_5m_2014-2019", 101_928, 1, 17),
+        # 2019-12-25: the night session opened at 22:30, the file is padded with 17 empty bars that end 21:05 to 22:25;
+        # the bar that ends 22:30 holds the auction of 22:29, and is an ordinary bar of the padded grid.
+        ("SHFE.rb.HOT_5m_2014-2019", 101_928, 0, 18),
         ("CFFEX.IF.HOT_5m_2014-2017", 49_830, 0, 0),
         ("CZCE.TA.HOT_5m_2019-2020", 16_212, 0, 0),
         ("SHFE.au1912_1m", 33_969, 0, 0),
@@ -71,7 +71,7 @@ def test_rb_trades_on_weekdays_less_holidays_and_on_the_whole_grid() -> None:
     assert len(expected) == 1464
     assert len(np.setdiff1d(grid, start[~auction])) == 0
     padded = np.setdiff1d(start[~auction], grid)
-    assert (walls(padded)[0], walls(padded)[-1], len(padded)) == ("2019-12-25 21:00", "2019-12-25 22:20", 17)
+    assert (walls(padded)[0], walls(padded)[-1], len(padded)) == ("2019-12-25 21:00", "2019-12-25 22:25", 18)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,8 @@ def test_days_and_their_bars_of_rb() -> None:
     assert (of(date(2014, 12, 29))[0], of(date(2014, 12, 29))[-1]) == ("2014-12-26 21:00", "2014-12-29 14:55")
     assert of(date(2018, 10, 8))[0] == "2018-10-08 09:00"
     assert (of(date(2019, 12, 31))[0], of(date(2019, 12, 31))[-1]) == ("2019-12-30 21:00", "2019-12-31 14:55")
-    assert {int(count) for count in counts.values()} == {45, 45 + 24, 45 + 48, 68}
-    # 2019-12-26: 17 empty bars outside, 6 of the night, its auction apart.
-    assert [from_day_number(day) for day, count in counts.items() if count == 68] == [date(2019, 12, 26)]
+    assert {int(count) for count in counts.values()} == {45, 45 + 24, 45 + 48}
+    assert counts[to_day_number(date(2019, 12, 26))] == 45 + 24  # 18 bars outside, 6 of the night that began at 22:30
 
 
 def test_the_auctions_of_rb2401() -> None:

@@ -129,11 +129,11 @@ def test_auction_ends_are_the_openings_of_sessions() -> None:
         "2019-05-27 09:00",
         "2019-05-27 10:30",
         "2019-05-27 13:30",
-        "2019-12-25 22:30",
+        "2019-12-25 22:30",  # a special opening, at which an ordinary bar of a padded file ends
         "2019-12-25 21:00",
     )
 
-    assert RB.auction_ends(moments).tolist() == [True, True, False, False, True, False]
+    assert RB.auction_ends(moments).tolist() == [True, True, False, False, False, False]
     assert IF.auction_ends(instants("2019-06-24 09:30", "2019-06-24 13:00")).tolist() == [True, False]
 
 

@@ -52,8 +52,8 @@ def make_plot(height: int, x_range: DataRange1d | None = None) -> Plot:
         min_border_right=12,
         min_border_top=8,
         min_border_bottom=4,
-        background_fill_color=LIGHT.background,
-        border_fill_color=LIGHT.background,
+        background_fill_color=None,
+        border_fill_color=None,
         outline_line_color=LIGHT.frame,
         toolbar_location=None,
         output_backend="canvas",
@@ -82,6 +82,9 @@ def add_axes(plot: Plot, x_axis: Axis, formatter: Any, label: str | None = None)
         axis.major_label_text_color = LIGHT.muted
         axis.major_label_text_font = FONT
         axis.major_label_text_font_size = FONT_SIZE
+        axis.axis_label_text_color = LIGHT.muted
+        axis.axis_label_text_font = FONT
+        axis.axis_label_text_font_size = FONT_SIZE
     plot.add_layout(x_axis, "below")
     plot.add_layout(y_axis, "left")
     plot.add_layout(Grid(dimension=0, axis=x_axis, grid_line_color=LIGHT.grid))

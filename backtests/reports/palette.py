@@ -1,9 +1,11 @@
 """The colours of charts, by what they mean.
 
-Market direction, profit and severity are tokens of their own, so that a reader who prefers green for a rise
-changes candles and profits together and leaves alarms as they are. Direction, sign and severity are always
-told by a shape, a sign or a word as well. Within one palette no two tokens share a value: a chart is made in
-the light palette, and its dark form is the same document with each colour exchanged for its twin.
+Market direction, profit and severity are tokens of their own: here those of the market and of the reader's own
+fills, in ``report.css`` those of gain and loss, warning and critical. A reader who prefers green for a rise
+changes market and gain together and leaves alarms as they are; direction, sign and severity are always told
+by a shape, a sign or a word as well. A chart is transparent and made in the light palette. Its dark form is the
+same document with each colour exchanged for its twin, so within one palette no two tokens share a value, and
+none is a default of the chart library (defaults are not written into the document).
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -11,10 +13,8 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours as ``#rrggbb``. ``up`` and ``down`` are the market's, ``profit`` and ``loss`` the reader's."""
+    """Colours as ``#rrggbb``: ``up`` and ``down`` are the market's, ``buy`` and ``sell`` the strategy's fills."""
 
-    background: str
-    ink: str
     muted: str
     grid: str
     frame: str
@@ -25,17 +25,11 @@ class Palette:
     band: str
     up: str
     down: str
-    profit: str
-    loss: str
     buy: str
     sell: str
-    warning: str
-    critical: str
 
 
 LIGHT = Palette(
-    background="#ffffff",
-    ink="#1b2430",
     muted="#5a6676",
     grid="#e8ebf0",
     frame="#d5dae2",
@@ -46,16 +40,10 @@ LIGHT = Palette(
     band="#c3ccd9",
     up="#d1312f",
     down="#15824c",
-    profit="#c92a2a",
-    loss="#127a46",
     buy="#0b66c3",
     sell="#b3520b",
-    warning="#8a5a00",
-    critical="#6b1d12",
 )
 DARK = Palette(
-    background="#161b22",
-    ink="#e4e9f0",
     muted="#9aa6b6",
     grid="#262d37",
     frame="#3a434f",
@@ -66,18 +54,14 @@ DARK = Palette(
     band="#3f4b5b",
     up="#ff6b66",
     down="#3fbf7f",
-    profit="#ff7a75",
-    loss="#45c486",
     buy="#5cb3ff",
     sell="#ffa45c",
-    warning="#e8b04a",
-    critical="#ff9e8c",
 )
 
 
 def swapped(palette: Palette) -> Palette:
-    """``palette`` for readers to whom green is a rise and a gain."""
-    return replace(palette, up=palette.down, down=palette.up, profit=palette.loss, loss=palette.profit)
+    """``palette`` for readers to whom green is a rise."""
+    return replace(palette, up=palette.down, down=palette.up)
 
 
 def dark_twins() -> dict[str, str]:

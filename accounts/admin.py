@@ -9,7 +9,6 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,7 +21,7 @@ from unfold.enums import ActionVariant
 from unfold.paginator import InfinitePaginator
 
 from accounts import rules, services
-from accounts.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin, actor_of, nobody, run_dialog
+from accounts.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin, actor_of, find_row, nobody, run_dialog
 from accounts.admin_forms import NewPasswordForm, NewUserForm, NoteForm, ReasonForm, RolesForm
 from accounts.alarms import KINDS
 from accounts.models import Alarm, AuditCheck, AuditEntry, Severity, User
@@ -126,7 +125,7 @@ class UserAdmin(AuditedModelAdmin):
     @action(description=_("Approve"), permissions=["approve"], dialog=APPROVE, variant=ActionVariant.PRIMARY)
     def approve(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Let somebody in."""
-        user = get_object_or_404(User, pk=object_id)
+        user = find_row(User, object_id)
 
         def work() -> str:
             services.approve_user(actor_of(request), user, form.cleaned_data["reason"])
@@ -137,7 +136,7 @@ class UserAdmin(AuditedModelAdmin):
     @action(description=_("Deactivate"), permissions=["deactivate"], dialog=DEACTIVATE)
     def deactivate(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Shut somebody out."""
-        user = get_object_or_404(User, pk=object_id)
+        user = find_row(User, object_id)
 
         def work() -> str:
             services.deactivate_user(actor_of(request), user, form.cleaned_data["reason"])
@@ -148,7 +147,7 @@ class UserAdmin(AuditedModelAdmin):
     @action(description=_("Set roles"), permissions=["assign"], dialog=SET_ROLES)
     def set_roles(self, request: HttpRequest, form: RolesForm, object_id: str) -> HttpResponse:
         """Give exactly these roles."""
-        user = get_object_or_404(User, pk=object_id)
+        user = find_row(User, object_id)
 
         def work() -> str:
             roles = rules.names(form.cleaned_data["roles"])
@@ -160,7 +159,7 @@ class UserAdmin(AuditedModelAdmin):
     @action(description=_("Reset password"), permissions=["reset"], dialog=RESET_PASSWORD)
     def reset_password(self, request: HttpRequest, form: NewPasswordForm, object_id: str) -> HttpResponse:
         """A new password for somebody who has lost theirs."""
-        user = get_object_or_404(User, pk=object_id)
+        user = find_row(User, object_id)
 
         def work() -> str:
             services.reset_password(actor_of(request), user, form.cleaned_data["password"])
@@ -289,8 +288,10 @@ class AlarmAdmin(ReadOnlyModelAdmin):
 
     def has_acknowledge_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         """For the action; not offered on an alarm that somebody has or that is over."""
-        over = object_id and not Alarm.objects.open().filter(pk=object_id, acknowledged_at=None).exists()
-        return request.user.has_perm("accounts.acknowledge_alarm") and not over
+        if not request.user.has_perm("accounts.acknowledge_alarm"):
+            return False
+        alarm = find_row(Alarm, object_id) if object_id else None
+        return alarm is None or not (alarm.cleared_at or alarm.acknowledged_at)
 
     # Amber, never red: red is a rising price. The word and the mark carry the meaning.
     @display(description=_("Severity"), label={Severity.WARNING: "warning", Severity.CRITICAL: "warning"})
@@ -318,7 +319,7 @@ class AlarmAdmin(ReadOnlyModelAdmin):
     )
     def acknowledge(self, request: HttpRequest, form: NoteForm, object_id: str) -> HttpResponse:
         """Take the alarm."""
-        alarm = get_object_or_404(Alarm, pk=object_id)
+        alarm = find_row(Alarm, object_id)
 
         def work() -> str:
             services.acknowledge_alarm(actor_of(request), alarm, form.cleaned_data["note"])
@@ -339,7 +340,7 @@ class AccessAttemptAdmin(ReadOnlyModelAdmin):
 
 def _is_active(object_id: str | None) -> bool | None:
     """Whether the person is active; None where no person is meant."""
-    return User.objects.filter(pk=object_id).values_list("is_active", flat=True).first() if object_id else None
+    return find_row(User, object_id).is_active if object_id else None
 
 
 def _page(user: User) -> str:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import update_wrapper
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import messages
 from django.core import checks
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
 from django.db import models, transaction
 from django.forms import BaseFormSet, ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, reverse
 from unfold.admin import ModelAdmin
@@ -23,6 +23,7 @@ from accounts.permissions import AuditedRefusalError
 from quantsite.common.errors import RefusedError, RuleError
 
 View = Callable[..., HttpResponseBase]
+Row = TypeVar("Row", bound=models.Model)
 
 
 def actor_of(request: HttpRequest) -> User:
@@ -35,6 +36,14 @@ def actor_of(request: HttpRequest) -> User:
 def nobody(_page: Any, _request: HttpRequest, _obj: models.Model | None = None) -> bool:
     """In place of a ``has_..._permission`` method: no one may, whatever was granted."""
     return False
+
+
+def find_row(model: type[Row], object_id: str) -> Row:
+    """The row that an address of the console names. Raises ``Http404``, for ids that are no ids too."""
+    try:
+        return model._default_manager.get(pk=object_id)
+    except (ObjectDoesNotExist, ValueError, ValidationError) as error:
+        raise Http404 from error
 
 
 def snapshot(obj: models.Model) -> dict[str, Any]:

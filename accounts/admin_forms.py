@@ -14,6 +14,7 @@ from unfold.widgets import (
 )
 
 from accounts import services
+from accounts.admin_base import find_row
 from accounts.models import User
 
 
@@ -38,8 +39,7 @@ class RolesForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        user = User.objects.filter(pk=self.object_id).first()
-        self.fields["roles"].initial = user.groups.all() if user else []
+        self.fields["roles"].initial = find_row(User, str(self.object_id)).groups.all()
 
 
 class NewPasswordForm(BaseDialogForm):  # type: ignore[misc]

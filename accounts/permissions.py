@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import models
+from django.utils.translation import gettext as _
 from rest_framework.permissions import BasePermission
 
 from accounts.audit import record_refusal
@@ -79,8 +80,14 @@ def require(actor: User | None, permission: str, obj: models.Model | None = None
         return
     if actor.is_active and (actor.has_perm(permission) or (obj is not None and actor.has_perm(permission, obj))):
         return
-    record_refusal(actor, permission, obj)
-    raise AuditedRefusalError("permission_denied", f"{actor.get_username()} lacks the permission {permission}")
+    text = _("%(name)s lacks the permission %(permission)s.")
+    refuse(actor, permission, obj, "permission_denied", text % {"name": actor.username, "permission": permission})
+
+
+def refuse(actor: User | None, verb: str, obj: models.Model | None, code: str, text: str) -> NoReturn:
+    """Write the refusal down, then raise it. Call it outside of a transaction, which would undo the entry."""
+    record_refusal(actor, verb, obj, reason=code)
+    raise AuditedRefusalError(code, text)
 
 
 def _model_of(view: Any) -> type[models.Model] | None:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts.audit import record_refusal
 from accounts.models import User
-from accounts.permissions import AuditedRefusalError
+from accounts.permissions import AuditedRefusalError, refuse
 from accounts.roles import ADMINISTRATOR
 from quantsite.common.errors import ConflictError, RuleError
 
@@ -58,8 +58,8 @@ def administers(groups: Iterable[Group]) -> bool:
 def check_may_assign(actor: User | None, user: User, groups: Sequence[Group]) -> None:
     """Raise ``AuditedRefusalError`` for one's own roles and for roles that may more than the actor."""
     if actor is not None and actor.pk == user.pk:
-        record_refusal(actor, "user.set_roles", user, reason="own roles")
-        raise AuditedRefusalError("own_roles", _("Nobody changes their own roles: ask another administrator."))
+        text = _("Nobody changes their own roles: ask another administrator.")
+        refuse(actor, "user.set_roles", user, "own_roles", text)
     touched = set(groups) ^ set(user.groups.all())
     check_not_above(actor, touched, superuser=user.is_superuser)
 

@@ -16,7 +16,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from accounts import rules, sessions
 from accounts.alarms import AUDIT_CHAIN_BROKEN, clear_alarm, raise_alarm
 from accounts.audit import record
-from accounts.audit_verify import Report
+from accounts.audit_verify import Progress, Report, verify
 from accounts.locks import lock_administrators, lock_alarm, lock_user
 from accounts.models import Alarm, AuditCheck, User
 from accounts.permissions import require
@@ -199,17 +199,22 @@ def acknowledge_alarm(actor: User | None, alarm: Alarm, note: str = "") -> Alarm
     return alarm
 
 
-def note_audit_check(report: Report) -> AuditCheck:
-    """Remember a check of the audit trail for the console; a broken chain is an alarm until a later check is clean."""
+def check_audit(actor: User | None, progress: Progress | None = None, anchor: tuple[int, str] | None = None) -> Report:
+    """Verify the audit trail (``audit_verify.verify``) and remember the result for the console.
+
+    A broken chain is an alarm until a later check is clean. Raises ``RefusedError``.
+    """
+    require(actor, "accounts.view_auditentry")
+    report = verify(progress, anchor)
     findings = [asdict(finding) for finding in report.findings]
     with transaction.atomic():
-        check = AuditCheck.objects.create(entries=report.entries, last_hash=report.last_hash, findings=findings)
+        AuditCheck.objects.create(entries=report.entries, last_hash=report.last_hash, findings=findings)
         if report.intact:
             clear_alarm(AUDIT_CHAIN_BROKEN, "audit")
         else:
             text = "; ".join(finding.text for finding in report.findings[:10])
             raise_alarm(AUDIT_CHAIN_BROKEN, "audit", text, "critical")
-    return check
+    return report
 
 
 def _insert(user: User) -> bool:

@@ -129,6 +129,13 @@ def test_dialogs_are_for_administrators(
     assert last("refused").actor_name == who
 
 
+@pytest.mark.parametrize("name", ["abc", "999999999", "99999999999999999999999"])
+@pytest.mark.parametrize("verb", ["approve", "deactivate", "set_roles", "reset_password"])
+def test_a_dialog_on_nobody_is_not_found(ada: User, verb: str, name: str) -> None:
+    said = {"_form_submitted": "on", "reason": "x", "password": GOOD}
+    assert console(ada).post(f"/admin/accounts/user/{name}/{verb}/", said).status_code == 404
+
+
 def test_an_administrator_has_no_dialog_on_their_own_roles_and_password(ada: User) -> None:
     client = console(ada)
     for verb in ("set_roles", "reset_password"):

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from accounts.audit_verify import Report, verify
+from accounts.audit_verify import Report
 from accounts.commands import ActorCommand
-from accounts.services import note_audit_check
+from accounts.services import check_audit
 
 
 class Command(ActorCommand):
@@ -26,8 +26,7 @@ class Command(ActorCommand):
 
     def handle(self, **options: Any) -> None:
         """Verify, remember the result, print it."""
-        report = verify(None if options["json"] else self._progress, _anchor(options["anchor"]))
-        note_audit_check(report)
+        report = check_audit(self.actor, None if options["json"] else self._progress, _anchor(options["anchor"]))
         self._print_json(report) if options["json"] else self._print(report)
         if not report.intact:
             sys.exit(1)

@@ -12,7 +12,7 @@ from backtests.domain.result import RunResult
 from marketdata.domain.bars import BarSeries
 from strategies import registry
 
-RB = Path(__file__).parents[3].parent / "shared" / "data" / "bars" / "SHFE.rb.HOT_5m_2014-2019.csv.gz"
+RB = "bars/SHFE.rb.HOT_5m_2014-2019.csv.gz"
 FAST, SLOW, CAPITAL, MULTIPLIER, SLIPPAGE = 10, 30, 1_000_000.0, 10.0, 1.0
 OPEN_RATE, CLOSE_TODAY_RATE, PER_LOT = 0.0001, 0.0003, 0.5
 
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.real_data
 
 
 @pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
+def frame(shared_data: Path) -> pd.DataFrame:
     """The file, with the trading day: a night bar belongs to the next date that has a morning bar."""
-    bars = pd.read_csv(RB, parse_dates=["datetime"])
+    bars = pd.read_csv(shared_data / RB, parse_dates=["datetime"])
     starts = bars["datetime"] - pd.Timedelta(minutes=5)
     mornings = pd.DatetimeIndex(starts[starts.dt.hour == 9].dt.normalize().unique()).sort_values()
     earliest = starts.dt.normalize() + pd.to_timedelta((starts.dt.hour >= 18).astype(int), unit="D")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 RUN_TASK = "backtests.run"
+ONE_ATTEMPT = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
 log = structlog.get_logger(__name__)
 
@@ -161,12 +162,15 @@ def what_changed(run: BacktestRun) -> list[str]:
     return [name for name in compared if getattr(run, name) != getattr(origin, name)]
 
 
-def wake(run_id: int) -> None:
-    """Tell some worker that a run waits. A broker that is away only delays it: the sweep finds the row."""
+def wake(*run_ids: int) -> None:
+    """Tell some worker that runs wait. A broker that is away only delays them: the sweep finds the rows."""
     try:
-        current_app.send_task(RUN_TASK, args=[run_id], retry=False)
+        # A connection of its own: those of the pool try again for seconds, and a caller waits for this one.
+        with current_app.connection_for_write(connect_timeout=1.0, transport_options=ONE_ATTEMPT) as connection:
+            for run_id in run_ids:
+                current_app.send_task(RUN_TASK, args=[run_id], connection=connection, retry=False)
     except (OperationalError, OSError):
-        log.warning("broker unreachable, the sweep will find the run", run=run_id, exc_info=True)
+        log.warning("broker unreachable, the sweep will find the runs", runs=run_ids, exc_info=True)
 
 
 def generate_report(actor: "User | None", run_id: int, language: str | None = None) -> str:

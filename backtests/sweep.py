@@ -41,9 +41,8 @@ def sweep() -> int:
     _give_up()
     _watch_queue()
     woken = _waiting()
-    for run_id in woken:
-        wake(run_id)
     if woken:
+        wake(*woken)
         log.info("backtests woken", runs=woken)
     return len(woken)
 

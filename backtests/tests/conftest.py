@@ -20,7 +20,5 @@ def sim(db: None) -> Instrument:
 @pytest.fixture
 def asked(sim: Instrument) -> RunRequest:
     """double_ma 3/8 on all of the bars, with every cost given."""
-    costs = CostOptions(
-        multiplier=10.0, price_tick=1.0, commission_rate=0.0001, slippage_ticks=1, margin_rate=0.1
-    )
+    costs = CostOptions(multiplier=10.0, price_tick=1.0, commission_rate=0.0001, slippage_ticks=1, margin_rate=0.1)
     return RunRequest("double_ma", sim.code, "5m", parameters={"fast": 3, "slow": 8}, costs=costs)

@@ -13,20 +13,10 @@ from backtests.claims import claim
 from backtests.models import BacktestRun, RunStatus
 from backtests.requests import CostOptions, RunRequest
 from backtests.runner import execute
+from backtests.tests.runs import finished
 from quantsite.common.errors import ConflictError, MissingError, RefusedError, RuleError
 
 pytestmark = pytest.mark.django_db
-
-
-def finished(actor: User | None, asked: RunRequest) -> BacktestRun:
-    """A run computed by the worker's code in this process."""
-    run = services.run_backtest(actor, asked)
-    taken = claim(run.pk, "test")
-    assert taken is not None
-    execute(taken)
-    run.refresh_from_db()
-    assert run.status == RunStatus.SUCCEEDED, run.error
-    return run
 
 
 def test_a_queued_run_holds_the_typed_request_and_the_audit_trail_says_who(alice: User, asked: RunRequest) -> None:

@@ -1,0 +1,23 @@
+"""``make bench``: every benchmark of this folder, each in a process of its own. Words choose by name."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+NOT_BENCHMARKS = {"__init__", "__main__", "figures", "ready", "walk", "bars_inside"}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the chosen benchmarks; the exit code of the last one that failed, else 0."""
+    flags = [word for word in arguments if word.startswith("-")]
+    words = [word for word in arguments if not word.startswith("-")]
+    code = 0
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        if path.stem in NOT_BENCHMARKS or (words and path.stem not in words):
+            continue
+        code = subprocess.run([sys.executable, "-m", f"benchmarks.{path.stem}", *flags], check=False).returncode or code
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,5 @@
+"""Sets Django up; a benchmark that needs models imports this first."""
+
+import django
+
+django.setup()

@@ -46,7 +46,7 @@ class SharedToken:
 token = SharedToken()
 
 
-class Researcher(HttpUser):  # type: ignore[misc]
+class Researcher(HttpUser):
     """Looks at data often, and at times asks for a backtest and reads what came out."""
 
     wait_time = between(1, 3)

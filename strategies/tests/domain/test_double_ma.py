@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
 from marketdata.domain.bars import Bar
 from quantsite.common.errors import RuleError
@@ -60,6 +62,13 @@ def test_a_difference_below_a_billionth_of_the_price_is_a_tie() -> None:
     assert relation(4000.0 - 5e-6, 4000.0, 4000.0) == -1
     assert relation(-5.0, -5.0, -5.0) == 0, "adjusted series may be negative"
     assert relation(0.0, 0.0, 0.0) == 0
+    assert relation(4000.0, float("nan"), 4000.0) == 0
+
+
+@pytest.mark.parametrize("second", [3999.0, 4000.0, 4001.0])
+def test_the_comparison_compiles_as_it_stands(second: float) -> None:
+    jit: Any = njit
+    assert jit(relation)(4000.0, second, 4000.0) == relation(4000.0, second, 4000.0)
 
 
 def test_the_signal_carries_what_the_decision_saw() -> None:

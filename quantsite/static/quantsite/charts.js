@@ -6,7 +6,8 @@
  * The JSON is {"figure": json_item, "dark": {"#light": "#dark", ...}, "caption": "..."}. On a dark page the
  * same figure is drawn with its colours exchanged. A page is dark if <html> has the class "dark"; with
  * <html data-theme="auto"> it follows the reader's system, and paper is always light.
- * Texts come from the element: data-loading, data-error.
+ * Texts come from the element: data-loading, data-error. Its data-chart-state becomes "drawn" or "failed", its
+ * data-chart-theme "light" or "dark".
  */
 (() => {
   "use strict";
@@ -79,6 +80,7 @@
     }
     element.replaceChildren(...parts);
     state.views = await window.Bokeh.embed.embed_item(recoloured(state.chart, dark), stage);
+    element.dataset.chartTheme = dark ? "dark" : "light";
   };
 
   const start = async (element) => {

@@ -31,16 +31,6 @@ class ChartDocument(TypedDict):
     caption: str
 
 
-def charts_json(
-    bars: BarSeries, fills: FillTable, days: DayTable, capital: float, price_tick: float, *, red_up: bool = True
-) -> dict[str, ChartDocument]:
-    """Both charts of a run by name: ``equity`` and ``price``."""
-    return {
-        "equity": equity_json(days, capital),
-        "price": price_json(bars, fills, price_tick, red_up=red_up),
-    }
-
-
 def equity_json(days: DayTable, capital: float) -> ChartDocument:
     """Equity and drawdown by trading day."""
     chart = equity_chart(days.trading_day, days.equity, days.drawdown, capital)

@@ -23,7 +23,7 @@ def bars(count: int = 30) -> BarSeries:
     """Five-minute bars from Friday 2024-03-01 21:00 on; the last half is of the next trading day."""
     start = shanghai_ns("2024-03-01 21:00") + np.arange(count, dtype=np.int64) * 5 * MINUTE
     day = np.where(np.arange(count) < count / 2, 19_786, 19_787).astype(np.int32)
-    close = 4000.0 + np.arange(count) % 7
+    close = (4000 + np.arange(count) % 7).astype(np.float64)
     open_ = np.concatenate(([4000.0], close))[:count]
     high, low = np.maximum(open_, close) + 1, np.minimum(open_, close) - 1
     ones = np.ones(count)

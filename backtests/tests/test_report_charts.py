@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from backtests.reports.embed import charts_json, price_json
+from backtests.reports.embed import ChartDocument, equity_json, price_json
 from backtests.reports.palette import DARK, LIGHT, dark_twins, swapped
 from backtests.reports.price_data import FILL_KINDS, PriceData
 from backtests.reports.series import MAX_POINTS
@@ -28,23 +28,25 @@ def _models(document: Any) -> Iterator[dict[str, Any]]:
             yield from _models(value)
 
 
+def _both() -> dict[str, ChartDocument]:
+    series = bars()
+    done = result(series)
+    return {"equity": equity_json(done.days, CAPITAL), "price": price_json(series, done.fills, 0.2)}
+
+
 def _names(document: Any) -> list[str]:
     return [model["name"] for model in _models(document)]
 
 
 def test_both_charts_are_json_without_script_or_nan() -> None:
-    series = bars()
-    charts = charts_json(series, fills(series), result(series).days, CAPITAL, 0.2)
-    assert set(charts) == {"equity", "price"}
-    for chart in charts.values():
+    for chart in _both().values():
         text = json.dumps(chart, allow_nan=False)
         assert "CustomJS" not in text
         assert "http" not in text
 
 
 def test_equity_and_drawdown_share_one_axis_and_one_cross_hair() -> None:
-    series = bars()
-    figure = charts_json(series, fills(series), result(series).days, CAPITAL, 0.2)["equity"]["figure"]
+    figure = _both()["equity"]["figure"]
     plots = [model for model in _models(figure) if model["name"] == "Plot"]
     assert len(plots) == 2
     x_ranges = {plot["attributes"]["x_range"]["id"] for plot in plots}
@@ -110,14 +112,11 @@ def test_a_part_of_the_bars_shows_the_fills_in_it() -> None:
 
 def test_a_run_without_bars_or_days_draws_empty_charts() -> None:
     run = empty_input()
-    charts = charts_json(bars(0), run.fills, run.days, CAPITAL, 1.0)
-    assert charts["equity"]["caption"] == "No trading day."
-    assert charts["price"]["caption"].startswith("0 bars, 0 fills.")
+    assert equity_json(run.days, CAPITAL)["caption"] == "No trading day."
+    assert price_json(bars(0), run.fills, 1.0)["caption"].startswith("0 bars, 0 fills.")
 
 
-def test_a_flat_tick_and_unknown_values_stay_json() -> None:
-    series = bars()
-    days = result(series).days
+def test_unknown_values_stay_json() -> None:
+    days = result(bars()).days
     days.equity[0] = np.nan
-    chart = charts_json(series, fills(series), days, CAPITAL, 1.0)["equity"]
-    json.dumps(chart, allow_nan=False)
+    json.dumps(equity_json(days, CAPITAL), allow_nan=False)

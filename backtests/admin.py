@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
@@ -81,7 +82,7 @@ class BacktestRunAdmin(AuditedModelAdmin):
         """The runs that this person may see."""
         return visible_runs(actor_of(request)).select_related("instrument", "owner", "again_of")
 
-    @display(description=_("Run"), ordering="id")
+    @display(description=pgettext_lazy("backtest", "Run"), ordering="id")
     def shown_run(self, run: BacktestRun) -> str:
         """Number and strategy with its parameters."""
         values = ", ".join(f"{name} {value}" for name, value in run.parameters.items())

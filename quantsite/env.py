@@ -1,6 +1,7 @@
 """Readers of the environment for ``settings.py``: a wrong value stops the start-up with a sentence that names it."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -48,6 +49,14 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
+def rate(name: str, default: str) -> str:
+    """A rate such as ``20/min`` (sec, min, hour, day). Raises ``ImproperlyConfigured`` for anything else."""
+    value = text(name, default)
+    if not re.fullmatch(r"[1-9]\d{0,5}/(s|sec|second|m|min|minute|h|hour|d|day)", value):
+        raise ImproperlyConfigured(f"{name}={value!r} is no rate: write a number and a period, such as {default}")
+    return value
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A list written with commas; empty items are dropped."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
@@ -72,14 +81,14 @@ def make_private_folder(path: Path, name: str) -> Path:
 
 
 def secret(name: str, folder: Path | None) -> str:
-    """A key from the environment, at least 32 characters long.
+    """A key from the environment, at least 50 characters long (what Django asks for).
 
     With a ``folder`` (the embedded default) a missing key is made once and kept there, mode 0600;
     without one its absence raises ``ImproperlyConfigured``.
     """
     value = text(name)
-    if value and len(value) < 32:
-        raise ImproperlyConfigured(f"{name} has {len(value)} characters: 32 or more are needed")
+    if value and len(value) < 50:
+        raise ImproperlyConfigured(f"{name} has {len(value)} characters: 50 or more are needed")
     if value:
         return value
     if folder is None:

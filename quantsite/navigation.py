@@ -67,6 +67,9 @@ GROUPS: tuple[Group, ...] = (
     ),
 )
 
+# Models with an admin of their own for autocompletion or as a part of another page.
+REACHED_FROM_ELSEWHERE: frozenset[str] = frozenset()
+
 
 def admin_of(model: type[Model]) -> ModelAdmin[Any] | None:
     """The model's admin, None where it has none."""

@@ -209,8 +209,8 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "quantsite.web.problems.exception_handler",
     "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {
-        "login": env.text("QUANTSITE_LOGIN_RATE", "20/min"),
-        "register": env.text("QUANTSITE_REGISTER_RATE", "10/hour"),
+        "login": env.rate("QUANTSITE_LOGIN_RATE", "20/min"),
+        "register": env.rate("QUANTSITE_REGISTER_RATE", "10/hour"),
     },
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

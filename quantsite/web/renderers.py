@@ -1,7 +1,7 @@
 """JSON by orjson, in the platform's forms: numbers as numbers, UTC times with ``Z``, undefined as null."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -17,6 +17,8 @@ OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASS
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return iso_utc(value if value.tzinfo else value.replace(tzinfo=UTC))
+    if isinstance(value, date | time):  # a datetime was caught above
+        return value.isoformat()
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, Promise):

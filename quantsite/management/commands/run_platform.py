@@ -95,9 +95,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches ``host``; a name counts by its address."""
+    """Whether only this machine reaches ``host``; of names only ``localhost`` is known to be so."""
+    return host == "localhost" or _is_loopback_address(host)
+
+
+def _is_loopback_address(host: str) -> bool:
     try:
-        address = socket.getaddrinfo(host, None)[0][4][0]
-        return ip_address(str(address).partition("%")[0]).is_loopback
-    except OSError:
+        return ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
         return False

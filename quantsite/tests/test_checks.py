@@ -1,0 +1,35 @@
+"""System checks: settings that do not go together are named."""
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+
+FILES, REDIS = "filesystem://localhost/", "redis://cache:6379/0"
+
+
+@pytest.mark.parametrize(
+    ("changes", "ids"),
+    [
+        ({"EMBEDDED": True, "REDIS_URL": "", "CELERY_BROKER_URL": FILES}, set()),
+        ({"EMBEDDED": False, "REDIS_URL": REDIS, "CELERY_BROKER_URL": REDIS}, set()),
+        ({"EMBEDDED": False, "REDIS_URL": "", "CELERY_BROKER_URL": FILES}, {"quantsite.W001", "quantsite.W002"}),
+        ({"EMBEDDED": False, "REDIS_URL": REDIS, "CELERY_BROKER_URL": FILES}, {"quantsite.W002"}),
+        ({"EMBEDDED": True, "ENVIRONMENT": "live"}, {"quantsite.E002"}),
+        ({"TIME_ZONE": "UTC"}, {"quantsite.E001"}),
+        ({"USE_TZ": False}, {"quantsite.E001"}),
+    ],
+)
+def test_what_is_found(settings: Any, changes: dict[str, Any], ids: set[str]) -> None:
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    assert {message.id for message in run_checks(tags=["quantsite"])} == ids
+
+
+@pytest.mark.parametrize(
+    ("embedded", "token", "ids"), [(True, "", set()), (False, "t", set()), (False, "", {"quantsite.W003"})]
+)
+def test_metrics_on_servers_need_a_token(settings: Any, embedded: bool, token: str, ids: set[str]) -> None:
+    settings.EMBEDDED, settings.METRICS_TOKEN = embedded, token
+    found = run_checks(tags=["security"], include_deployment_checks=True)
+    assert {message.id for message in found if str(message.id).startswith("quantsite")} == ids

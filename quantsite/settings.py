@@ -161,7 +161,7 @@ MEDIA_ROOT = VAR_DIR / "media"
 
 LANGUAGE_CODE = env.choice("QUANTSITE_LANGUAGE", "en", ("en", "zh-hans"))
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "packages"]
 USE_I18N = USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
 

@@ -1,5 +1,7 @@
 """Django's handle on the app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -9,3 +11,8 @@ class MarketdataConfig(AppConfig):
 
     name = "marketdata"
     verbose_name = _("Market data")
+
+    def ready(self) -> None:
+        """Let ``/metrics`` tell about bars, and name the app's alarms."""
+        import_module("marketdata.metrics")
+        import_module("marketdata.alarms")

@@ -5,6 +5,9 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from marketdata.domain.calendar import TradingCalendar
+from quantsite.common.errors import MissingError
+
 
 def money(verbose_name: Any, **options: Any) -> "models.DecimalField[Any, Any]":
     """A column for amounts of money and contract sizes: 20 digits, six of them decimals."""
@@ -33,3 +36,14 @@ class FactRow(models.Model):
 
     class Meta:
         abstract = True
+
+
+class CalendarQuerySet(models.QuerySet[Any]):
+    """Reads of the calendar."""
+
+    def calendar(self) -> TradingCalendar:
+        """The trading calendar from the first to the last row. Raises ``MissingError`` where there is none."""
+        days = list(self.order_by("day").values_list("day", "is_open"))
+        if not days:
+            raise MissingError("no_calendar", "The trading calendar is empty: run migrate.")
+        return TradingCalendar((day for day, is_open in days if not is_open), days[0][0], days[-1][0])

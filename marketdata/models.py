@@ -1,17 +1,17 @@
 """What can be traded, when, what it costs, and the bars that are stored of it."""
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from marketdata.bar_rows import BarQuerySet
-from marketdata.domain.calendar import TradingCalendar
 from marketdata.domain.hours import SessionHours, SpecialOpening, Suspension, parse_spans
 from marketdata.domain.instrument import Dated, FeeRates, InstrumentKind, InstrumentSpec, MarginRates
 from marketdata.domain.reference import ProductFacts
-from marketdata.fact_rows import FactRow, money, rate
-from quantsite.common.errors import MissingError
+from marketdata.fact_rows import CalendarQuerySet, FactRow, money, rate
+from quantsite.common.errors import RuleError
 from quantsite.common.times import SHANGHAI
 
 
@@ -106,6 +106,13 @@ class ProductSession(FactRow):
         spans = (parse_spans(text) for text in (self.night, self.day, self.auctions))
         return Dated(self.valid_from, SessionHours(*spans))
 
+    def clean(self) -> None:
+        """Hours that the domain can read."""
+        try:
+            self.to_domain()
+        except RuleError as error:
+            raise ValidationError(error.text) from error
+
 
 class ScopedFact(FactRow):
     """A fact about one product, all products of an exchange, or (both empty) all there are."""
@@ -163,17 +170,6 @@ class SpecialOpeningDay(ScopedFact):
         return SpecialOpening(self.trading_day, self.opens.astimezone(SHANGHAI).replace(tzinfo=None), self.reason)
 
 
-class TradingDayQuerySet(models.QuerySet["TradingDay"]):
-    """Reads of the calendar."""
-
-    def calendar(self) -> TradingCalendar:
-        """The trading calendar from the first to the last row. Raises ``MissingError`` where there is none."""
-        days = list(self.order_by("day").values_list("day", "is_open"))
-        if not days:
-            raise MissingError("no_calendar", "The trading calendar is empty: run migrate.")
-        return TradingCalendar((day for day, is_open in days if not is_open), days[0][0], days[-1][0])
-
-
 class TradingDay(FactRow):
     """A weekday, open or closed. The calendar ends with the last row; a weekday without a row before that is open."""
 
@@ -181,7 +177,7 @@ class TradingDay(FactRow):
     is_open = models.BooleanField(_("exchanges trade"), default=True)
     reason = models.CharField(_("reason"), max_length=80, blank=True)
 
-    objects = TradingDayQuerySet.as_manager()
+    objects = CalendarQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("calendar day")
@@ -272,6 +268,11 @@ class DatedRate(FactRow):
 
     def __str__(self) -> str:
         return f"{self.instrument or self.product} {self.valid_from}"
+
+    def clean(self) -> None:
+        """The table's own rule, in words."""
+        if (self.product_id is None) == (self.instrument_id is None):
+            raise ValidationError(_("Name a product or an instrument, one of them."))
 
 
 class FeeRate(DatedRate):

@@ -4,9 +4,9 @@ Each checks permission first (its refusal is audited on its own), then works in 
 audit entry.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from accounts.audit import record
 from accounts.models import User
 from accounts.permissions import require
 from marketdata import bar_store
+from marketdata.alarms import check_calendar
 from marketdata.domain.bars import VALUE_COLUMNS, BarSeries
-from marketdata.domain.calendar import from_day_number
+from marketdata.domain.calendar import SATURDAY, from_day_number
 from marketdata.domain.codes import parse_code
 from marketdata.domain.intervals import interval_name, parse_interval
 from marketdata.domain.simulation import simulate_bars
@@ -38,7 +39,7 @@ from marketdata.instruments import (
     trading_calendar,
 )
 from marketdata.locks import lock_bars
-from marketdata.models import BarCoverage, BarImport, Instrument
+from marketdata.models import BarCoverage, BarImport, Instrument, TradingDay
 from quantsite.common.errors import ConflictError, RuleError
 from quantsite.common.times import SHANGHAI_OFFSET_NS
 
@@ -47,6 +48,7 @@ __all__ = [
     "ImportOutcome",
     "costs_for",
     "ensure_instrument",
+    "extend_calendar",
     "find_instrument",
     "import_bars",
     "import_instruments",
@@ -305,3 +307,27 @@ def import_instruments(actor: User | None, path: Path, valid_from: date | None =
             raise file.refusals.error(_("Nothing was imported."))
         record(actor, "instruments.import", file.name, after={"sha256": file.sha256, **asdict(counts)})
     return counts
+
+
+def extend_calendar(actor: User | None, holidays: Iterable[date]) -> date:
+    """Add the weekdays of the year after the calendar's last one, those of ``holidays`` closed; gives the new last day.
+
+    Raises ``RefusedError``, and ``RuleError`` ``invalid_holidays`` where none is given (no year is without) or one
+    is no weekday of that year.
+    """
+    require(actor, "marketdata.add_tradingday")
+    closed = set(holidays)
+    with transaction.atomic():
+        last = trading_calendar().last
+        year = (last + timedelta(days=1)).year
+        wrong = sorted(day for day in closed if day.year != year or day.weekday() >= SATURDAY)
+        if wrong or not closed:
+            text = _("Closed days must be weekdays of %(year)d; given: %(days)s.")
+            told = ", ".join(map(str, wrong)) or _("none")
+            raise RuleError("invalid_holidays", text % {"year": year, "days": told})
+        days = [last + timedelta(days=number) for number in range(1, (date(year, 12, 31) - last).days + 1)]
+        weekdays = [day for day in days if day.weekday() < SATURDAY]
+        TradingDay.objects.bulk_create(TradingDay(day=day, is_open=day not in closed) for day in weekdays)
+        record(actor, "calendar.extend", str(year), after={"closed": sorted(map(str, closed)), "last": weekdays[-1]})
+    check_calendar()
+    return weekdays[-1]

@@ -1,0 +1,10 @@
+"""What beat sends for this app; pure data, merged in ``quantsite/celery.py``."""
+
+from typing import Any
+
+from celery.schedules import crontab
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    # Times are UTC: eight in the morning in Shanghai.
+    "marketdata-check-calendar": {"task": "marketdata.check_calendar", "schedule": crontab(hour="0", minute="0")},
+}

@@ -22,6 +22,7 @@ from django.utils.translation.template import templatize
 ROOT = Path(__file__).resolve().parent.parent.parent
 KEYWORDS = {
     "_": None,
+    "_t": None,
     "gettext": None,
     "gettext_lazy": None,
     "gettext_noop": None,

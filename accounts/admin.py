@@ -60,7 +60,7 @@ class UserAdmin(AuditedModelAdmin):
     fieldsets = [
         (None, {"fields": ["username", "shown_state", "shown_roles"]}),
         (_("About"), {"fields": ["first_name", "last_name", "email", "language"]}),
-        (_("Times"), {"fields": ["date_joined", "approved_at", "last_login"]}),
+        (_("Dates"), {"fields": ["date_joined", "approved_at", "last_login"]}),
     ]
     add_fieldsets = [(None, {"fields": ["username", "email", "password", "roles"]})]
     readonly_fields = ["username", "shown_state", "shown_roles", "date_joined", "approved_at", "last_login"]

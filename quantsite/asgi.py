@@ -2,7 +2,6 @@
 
 import os
 from importlib import import_module
-from importlib.util import find_spec
 
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
@@ -18,7 +17,7 @@ CONSUMERS = ("backtests.consumers",)
 def websocket() -> object:
     """Every app's sockets behind the one check of who opens them."""
     sockets = import_module("quantsite.web.sockets")
-    routes = [pattern for name in CONSUMERS if find_spec(name) for pattern in import_module(name).websocket_urlpatterns]
+    routes = [pattern for name in CONSUMERS for pattern in import_module(name).websocket_urlpatterns]
     unknown = re_path(r"", sockets.UnknownSocket.as_asgi())
     return sockets.SocketContextMiddleware(sockets.SocketAuthMiddleware(URLRouter([*routes, unknown])))
 

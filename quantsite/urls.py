@@ -1,7 +1,5 @@
 """Every address of the platform. Who may open which: the matrix test in ``quantsite/tests``."""
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from django.contrib import admin
@@ -10,20 +8,20 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from accounts import api as accounts_api
+from backtests import api as backtests_api
+from marketdata import api as marketdata_api
 from quantsite.web import health, pages
 
-APIS = ("accounts.api", "marketdata.api", "backtests.api")
+APIS = (accounts_api, marketdata_api, backtests_api)
 
 
 def api_patterns() -> list[URLPattern | URLResolver]:
     """The routes of every app's ``api.py``."""
     router = SimpleRouter()
     extra: list[Any] = []
-    for name in APIS:
-        if find_spec(name) is None:
-            continue
-        module = import_module(name)
-        for prefix, viewset, basename in getattr(module, "routes", []):
+    for module in APIS:
+        for prefix, viewset, basename in module.routes:
             router.register(prefix, viewset, basename=basename)
         extra += getattr(module, "urlpatterns", [])
     return [*extra, *router.urls]

@@ -1,0 +1,153 @@
+"""Who may what: one line for every address, socket and command of the platform. What has no line is a failed test.
+
+The people are the cast of ``quantsite.testing.cast``, Erin (another researcher) and a stranger. To be let in
+means any answer but 401, 403, 404, 405 and a redirect to the login page.
+"""
+
+from dataclasses import dataclass
+
+Audience = frozenset[str]
+
+NOBODY: Audience = frozenset()
+ADMIN: Audience = frozenset({"ada"})
+WATCH: Audience = ADMIN | {"rita"}  # risk officers and administrators
+OWNER: Audience = ADMIN | {"alice"}  # on Alice's run: not every researcher
+RESEARCH: Audience = OWNER | {"erin"}
+STAFF: Audience = RESEARCH | {"rita", "bob"}  # whoever has a role
+KNOWN: Audience = STAFF | {"charlie"}
+ANYONE: Audience = KNOWN | {"stranger"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who is let in, by method; HEAD and OPTIONS follow GET."""
+
+    get: Audience = NOBODY
+    post: Audience = NOBODY
+    put: Audience = NOBODY
+    patch: Audience = NOBODY
+    delete: Audience = NOBODY
+
+    def of(self, method: str) -> Audience:
+        """Who may use ``method``."""
+        audience: Audience = getattr(self, method)
+        return audience
+
+
+def pages(
+    model: str, view: Audience, *, add: Audience = NOBODY, change: Audience = NOBODY, delete: Audience = NOBODY
+) -> dict[str, Rule]:
+    """The six pages that the console has for each model, under ``admin/<app>/<model>/``."""
+    base = f"admin/{model}/"
+    return {
+        base: Rule(view, view),
+        f"{base}add/": Rule(add, add),
+        f"{base}<object_id>/change/": Rule(view | change, change),
+        f"{base}<object_id>/delete/": Rule(delete, delete),
+        f"{base}<object_id>/history/": Rule(view, view),
+        f"{base}<object_id>/": Rule(STAFF, STAFF),  # only a redirect to the change page
+    }
+
+
+PUBLIC: dict[str, Rule] = {
+    "healthz": Rule(ANYONE),
+    "readyz": Rule(ANYONE),
+    "admin/login/": Rule(ANYONE - STAFF, ANYONE),  # who is logged in is sent on to the console
+    "i18n/setlang/": Rule(ANYONE, ANYONE),
+    "api/v1/auth/register/": Rule(post=ANYONE),
+    "api/v1/auth/token/": Rule(post=ANYONE),
+    "api/v1/auth/token/refresh/": Rule(post=ANYONE),
+}
+
+HOUSE: dict[str, Rule] = {
+    "": Rule(),  # only a redirect to the console
+    "metrics": Rule(),  # by its own token, or from this machine: quantsite.web.pages
+    "api/v1/schema/": Rule(KNOWN),
+    "api/v1/docs/": Rule(KNOWN),
+    "api/v1/redoc/": Rule(KNOWN),
+}
+
+CONSOLE: dict[str, Rule] = {
+    "admin/": Rule(STAFF, STAFF),
+    "admin/search/": Rule(STAFF, STAFF),
+    "admin/logout/": Rule(post=STAFF),
+    "admin/password_change/": Rule(STAFF, STAFF),
+    "admin/password_change/done/": Rule(STAFF),
+    "admin/autocomplete/": Rule(ADMIN),  # asked for people
+    "admin/jsi18n/": Rule(STAFF),
+    "admin/r/<content_type_id>/<object_id>/": Rule(),  # no model of ours has a page outside
+    "admin/<app_label>/": Rule(WATCH, WATCH),  # asked for accounts
+    "admin/<url>": Rule(),  # whatever is not there
+}
+
+PEOPLE: dict[str, Rule] = {
+    **pages("accounts/user", ADMIN, add=ADMIN, change=ADMIN),
+    **{
+        f"admin/accounts/user/<object_id>/{verb}/": Rule(ADMIN, ADMIN)
+        for verb in ("approve", "deactivate", "set_roles", "reset_password")
+    },
+    **pages("auth/group", ADMIN, add=ADMIN, change=ADMIN),
+    **pages("accounts/auditentry", WATCH),
+    **pages("accounts/alarm", WATCH),
+    "admin/accounts/alarm/<object_id>/acknowledge/": Rule(WATCH, WATCH),
+    **pages("axes/accessattempt", ADMIN),
+    "api/v1/auth/logout/": Rule(post=KNOWN),
+    "api/v1/users/": Rule(ADMIN),
+    "api/v1/users/<pk>/": Rule(ADMIN),
+    "api/v1/users/<pk>/approve/": Rule(post=ADMIN),
+    "api/v1/users/<pk>/deactivate/": Rule(post=ADMIN),
+    "api/v1/users/<pk>/groups/": Rule(post=ADMIN),
+    "api/v1/users/me/": Rule(KNOWN, patch=KNOWN),
+    "api/v1/users/me/password/": Rule(post=KNOWN),
+    "api/v1/alarms/": Rule(WATCH),
+    "api/v1/alarms/<pk>/": Rule(WATCH),
+    "api/v1/alarms/<pk>/acknowledge/": Rule(post=WATCH),
+}
+
+MARKETDATA: dict[str, Rule] = {
+    "api/v1/instruments/": Rule(STAFF),
+    "api/v1/instruments/<code>/": Rule(STAFF),
+    "api/v1/bars/": Rule(STAFF),
+}
+
+BACKTESTS: dict[str, Rule] = {
+    **pages("backtests/backtestrun", RESEARCH, add=RESEARCH, delete=ADMIN),
+    "admin/backtests/backtestrun/<object_id>/change/": Rule(OWNER),
+    "admin/backtests/backtestrun/<object_id>/history/": Rule(OWNER, OWNER),
+    **{
+        f"admin/backtests/backtestrun/<run_id>/{page}": Rule(OWNER)
+        for page in ("state/", "charts/equity/", "charts/price/", "report/", "fills.csv", "equity.csv")
+    },
+    "admin/backtests/backtestrun/<run_id>/cancel/": Rule(post=OWNER),
+    "admin/backtests/backtestrun/<run_id>/again/": Rule(post=OWNER),
+    "admin/backtests/backtestrun/<run_id>/share/": Rule(post=OWNER),
+    "api/v1/backtests/": Rule(RESEARCH, RESEARCH),
+    "api/v1/backtests/strategies/": Rule(RESEARCH),
+    "api/v1/backtests/<pk>/": Rule(OWNER),
+    **{f"api/v1/backtests/<pk>/{page}/": Rule(OWNER) for page in ("equity", "fills", "report")},
+    **{f"api/v1/backtests/<pk>/{verb}/": Rule(post=OWNER) for verb in ("cancel", "run-again", "share")},
+}
+
+RULES: dict[str, Rule] = {**PUBLIC, **HOUSE, **CONSOLE, **PEOPLE, **MARKETDATA, **BACKTESTS}
+
+SOCKETS: dict[str, Audience] = {
+    "ws/tasks/": RESEARCH,
+}
+
+# Commands that act for somebody: who may, and with which words they are tried.
+ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
+    "add_user": (ADMIN, ("dora", "--role", "trader", "--random-password")),
+    "verify_audit": (WATCH, ("--json",)),
+    "import_bars": (
+        RESEARCH,
+        ("{csv}", "--instrument", "rb2510.SHFE", "--interval", "5m", "--bar-time", "end"),
+    ),
+    "import_instruments": (RESEARCH, ("{csv}",)),
+    "run_backtest": (
+        RESEARCH,
+        ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--set", "fast=3", "--set", "slow=8"),
+    ),
+}
+
+# Commands of the machine's operator: they start processes or fill a demonstration, and act for nobody.
+OPERATING = {"demo", "run_platform"}

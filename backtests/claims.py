@@ -62,6 +62,7 @@ def claim(run_id: int, worker: str) -> Claim | None:
                 lease_until=Now() + LEASE,
                 attempt=F("attempt") + 1,
                 progress=0.0,
+                woken_at=None,  # the message did its work: if this worker dies, the next one is due at once
                 started_at=Coalesce("started_at", Now()),
             )
         )

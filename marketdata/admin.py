@@ -202,7 +202,7 @@ class MarginRateAdmin(RateAdmin):
     ]
 
 
-class CoverageInline(TabularInline):  # type: ignore[misc]
+class CoverageInline(TabularInline):
     """What bars are stored of one instrument."""
 
     model = BarCoverage
@@ -262,7 +262,7 @@ class InstrumentAdmin(AuditedModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Instrument]:
         """Coverage comes with the instruments: one query a page."""
-        return super().get_queryset(request).prefetch_related("coverage")
+        return super().get_queryset(request).prefetch_related("coverage")  # type: ignore[no-any-return]
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
         """A last day given by hand is no computed one."""

@@ -105,6 +105,17 @@ PEOPLE: dict[str, Rule] = {
 }
 
 MARKETDATA: dict[str, Rule] = {
+    **{
+        route: rule
+        for fact in ("exchange", "product", "productsession", "sessionsuspension", "specialopeningday")
+        for route, rule in pages(f"marketdata/{fact}", STAFF, add=ADMIN, change=ADMIN, delete=ADMIN).items()
+    },
+    **pages("marketdata/tradingday", STAFF, add=ADMIN, change=ADMIN),
+    "admin/marketdata/tradingday/extend/": Rule(ADMIN, ADMIN),
+    **pages("marketdata/feerate", STAFF, add=WATCH, change=WATCH, delete=WATCH),
+    **pages("marketdata/marginrate", STAFF, add=WATCH, change=WATCH, delete=WATCH),
+    **pages("marketdata/instrument", STAFF, change=ADMIN, delete=ADMIN),
+    **pages("marketdata/barimport", WATCH | RESEARCH),
     "api/v1/instruments/": Rule(STAFF),
     "api/v1/instruments/<code>/": Rule(STAFF),
     "api/v1/bars/": Rule(STAFF),

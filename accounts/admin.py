@@ -22,10 +22,10 @@ from unfold.paginator import InfinitePaginator
 
 from accounts import rules, services
 from accounts.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin, actor_of, find_row, nobody, run_dialog
-from accounts.admin_forms import NewPasswordForm, NewUserForm, NoteForm, ReasonForm, RolesForm
+from accounts.admin_forms import NewPasswordForm, NewUserForm, NoteForm, PermissionChoiceField, ReasonForm, RolesForm
 from accounts.alarms import KINDS
 from accounts.models import Alarm, AuditCheck, AuditEntry, Severity, User
-from accounts.roles import ROLES
+from accounts.roles import ROLES, shown_role
 from quantsite.common.errors import RefusedError
 
 # Tokens are credentials, axes keeps form data: nobody reads or edits those rows here.
@@ -49,21 +49,29 @@ RESET_PASSWORD = {
 ACKNOWLEDGE = {"title": _("Take this alarm"), "form_class": NoteForm, "form_submit_text": _("Acknowledge")}
 
 
+class RoleFilter(admin.RelatedFieldListFilter):
+    """People of one role, the roles in the reader's language."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        """Primary key and name of each group."""
+        return [(key, shown_role(str(name))) for key, name in super().field_choices(field, request, model_admin)]
+
+
 @admin.register(User)
 class UserAdmin(AuditedModelAdmin):
     """People. Roles, state and passwords change by actions, never by a form field."""
 
     list_display = ["username", "shown_state", "shown_roles", "email", "last_login"]
-    list_filter = ["is_active", "groups"]
+    list_filter = ["is_active", ("groups", RoleFilter)]
     search_fields = ["username", "first_name", "last_name", "email"]
     ordering = ["username"]
     fieldsets = [
-        (None, {"fields": ["username", "shown_state", "shown_roles"]}),
+        (None, {"fields": ["username", "state_word", "shown_roles"]}),
         (_("About"), {"fields": ["first_name", "last_name", "email", "language"]}),
         (_("Dates"), {"fields": ["date_joined", "approved_at", "last_login"]}),
     ]
     add_fieldsets = [(None, {"fields": ["username", "email", "password", "roles"]})]
-    readonly_fields = ["username", "shown_state", "shown_roles", "date_joined", "approved_at", "last_login"]
+    readonly_fields = ["username", "state_word", "shown_roles", "date_joined", "approved_at", "last_login"]
     actions_detail = ["approve", "deactivate", "set_roles", "reset_password"]
     has_delete_permission = nobody  # what a person did stays theirs
 
@@ -117,10 +125,16 @@ class UserAdmin(AuditedModelAdmin):
         words = {"active": _t("active"), "waiting": _t("waiting for approval"), "inactive": _t("inactive")}
         return user.state, words[user.state]
 
+    @display(description=_("State"))
+    def state_word(self, user: User) -> str:
+        """The same for a person's own page, which draws no labels."""
+        _state, word = self.shown_state(user)
+        return str(word)
+
     @display(description=_("Roles"))
     def shown_roles(self, user: User) -> str:
         """Names of the groups, a dash for none."""
-        return ", ".join(rules.names(user.groups.all())) or "-"
+        return ", ".join(map(shown_role, rules.names(user.groups.all()))) or "-"
 
     @action(description=_("Approve"), permissions=["approve"], dialog=APPROVE, variant=ActionVariant.PRIMARY)
     def approve(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
@@ -152,7 +166,8 @@ class UserAdmin(AuditedModelAdmin):
         def work() -> str:
             roles = rules.names(form.cleaned_data["roles"])
             services.set_groups(actor_of(request), user, roles, form.cleaned_data["reason"])
-            return _t("Roles of %(name)s: %(roles)s.") % {"name": user.username, "roles": ", ".join(roles) or "-"}
+            shown = ", ".join(map(shown_role, roles)) or "-"
+            return _t("Roles of %(name)s: %(roles)s.") % {"name": user.username, "roles": shown}
 
         return run_dialog(request, form, SET_ROLES, work=work, to=_page(user))
 
@@ -172,7 +187,7 @@ class UserAdmin(AuditedModelAdmin):
 class GroupAdmin(AuditedModelAdmin):
     """Roles and what they may do; nobody edits a role that they have themselves."""
 
-    list_display = ["name", "members"]
+    list_display = ["shown_name", "members"]
     search_fields = ["name"]
     ordering = ["name"]
     filter_horizontal = ["permissions"]
@@ -198,9 +213,15 @@ class GroupAdmin(AuditedModelAdmin):
             raise RefusedError("above_you", rules.above_text())
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Permissions with their models: one query, not one a line."""
+        """Permissions with their models, one query, not one a line; in the reader's language."""
+        kwargs["form_class"] = PermissionChoiceField
         kwargs["queryset"] = db_field.remote_field.model.objects.select_related("content_type")
         return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+    @display(description=_("name"), ordering="name")
+    def shown_name(self, group: Group) -> str:
+        """The role in the reader's language."""
+        return shown_role(group.name)
 
     @display(description=_("People"))
     def members(self, group: Group) -> str:
@@ -266,7 +287,7 @@ class AlarmAdmin(ReadOnlyModelAdmin):
     list_filter = [("severity", ChoicesDropdownFilter), ("cleared_at", admin.EmptyFieldListFilter)]
     search_fields = ["code", "subject", "text"]
     fields = [
-        "shown_severity",
+        "severity_word",
         "shown_title",
         "code",
         "subject",
@@ -278,7 +299,7 @@ class AlarmAdmin(ReadOnlyModelAdmin):
         "acknowledged_at",
         "cleared_at",
     ]
-    readonly_fields = ["shown_severity", "shown_title"]
+    readonly_fields = ["severity_word", "shown_title"]
     list_select_related = ["acknowledged_by"]
     actions_detail = actions_row = ["acknowledge"]
 
@@ -299,6 +320,12 @@ class AlarmAdmin(ReadOnlyModelAdmin):
         """The word, with marks that show without colour."""
         marks = {Severity.INFO: "", Severity.WARNING: "! ", Severity.CRITICAL: "!! "}
         return alarm.severity, marks[Severity(alarm.severity)] + alarm.get_severity_display()
+
+    @display(description=_("Severity"))
+    def severity_word(self, alarm: Alarm) -> str:
+        """The same for an alarm's own page, which draws no labels."""
+        _severity, word = self.shown_severity(alarm)
+        return str(word)
 
     @display(description=_("Alarm"))
     def shown_title(self, alarm: Alarm) -> str:

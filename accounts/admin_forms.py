@@ -3,7 +3,8 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AdminOwnPasswordChangeForm, BaseDialogForm
 from unfold.widgets import (
@@ -16,6 +17,9 @@ from unfold.widgets import (
 from accounts import services
 from accounts.admin_base import find_row
 from accounts.models import User
+from accounts.roles import shown_role
+
+PERMISSIONS = {"add": _("Can add"), "change": _("Can change"), "delete": _("Can delete"), "view": _("Can view")}
 
 
 class ReasonForm(BaseDialogForm):  # type: ignore[misc]
@@ -26,10 +30,28 @@ class ReasonForm(BaseDialogForm):  # type: ignore[misc]
     )
 
 
+class RoleChoiceField(forms.ModelMultipleChoiceField[Group]):
+    """Groups to tick, the four roles in the reader's language."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """The name as people read it."""
+        return shown_role(obj.name)
+
+
+class PermissionChoiceField(forms.ModelMultipleChoiceField[Permission]):
+    """Permissions to choose from, in the reader's language; the tables hold them in English."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Kind of row, and what may be done with it."""
+        verb, _separator, model = obj.codename.partition("_")
+        text = PERMISSIONS[verb] if verb in PERMISSIONS and model == obj.content_type.model else gettext(obj.name)
+        return f"{obj.content_type} | {text}"
+
+
 class RolesForm(ReasonForm):
     """The roles that a person is to have."""
 
-    roles = forms.ModelMultipleChoiceField(
+    roles = RoleChoiceField(
         label=_("Roles"),
         queryset=Group.objects.order_by("name"),
         required=False,
@@ -71,7 +93,7 @@ class NewUserForm(forms.ModelForm[User]):
         max_length=256,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
     )
-    roles = forms.ModelMultipleChoiceField(
+    roles = RoleChoiceField(
         label=_("Roles"),
         queryset=Group.objects.order_by("name"),
         required=False,

@@ -19,9 +19,9 @@ class User(AbstractUser):
     class Meta(AbstractUser.Meta):
         default_permissions = ("add", "change", "view")  # a person is deactivated, never deleted
         permissions = [
-            ("approve_user", "Can approve a registration"),
-            ("deactivate_user", "Can deactivate a person"),
-            ("assign_groups", "Can give and take roles"),
+            ("approve_user", _("Can approve a registration")),
+            ("deactivate_user", _("Can deactivate a person")),
+            ("assign_groups", _("Can give and take roles")),
         ]
         constraints = [
             # "Alice" beside "alice" would be an impersonation.
@@ -58,8 +58,8 @@ class AuditEntry(models.Model):
     after = models.JSONField(_("after"), null=True, blank=True)
     request_id = models.CharField(_("request"), max_length=64, blank=True)
     created_at = models.DateTimeField(_("time"))
-    prev_hash = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64)
+    prev_hash = models.CharField(_("hash of the entry before"), max_length=64)
+    hash = models.CharField(_("hash"), max_length=64)
 
     class Meta:
         verbose_name = _("audit entry")
@@ -164,7 +164,7 @@ class Alarm(models.Model):
         verbose_name = _("alarm")
         verbose_name_plural = _("alarms")
         default_permissions = ("view",)
-        permissions = [("acknowledge_alarm", "Can acknowledge an alarm")]
+        permissions = [("acknowledge_alarm", _("Can acknowledge an alarm"))]
         constraints = [
             models.UniqueConstraint(
                 fields=["code", "subject"], condition=models.Q(cleared_at=None), name="accounts_alarm_one_open"

@@ -5,12 +5,24 @@ from difflib import get_close_matches
 from typing import Any
 
 from django.apps.registry import Apps
+from django.utils.translation import gettext_lazy
 
 ADMINISTRATOR = "administrator"
 RISK_OFFICER = "risk officer"
 TRADER = "trader"
 RESEARCHER = "researcher"
 ROLES = (ADMINISTRATOR, RISK_OFFICER, TRADER, RESEARCHER)
+_SHOWN = {
+    ADMINISTRATOR: gettext_lazy("administrator"),
+    RISK_OFFICER: gettext_lazy("risk officer"),
+    TRADER: gettext_lazy("trader"),
+    RESEARCHER: gettext_lazy("researcher"),
+}
+
+
+def shown_role(name: str) -> str:
+    """A role's name in the reader's language; a group of the desk's own is called what the desk calls it."""
+    return str(_SHOWN.get(name, name))
 
 
 def grant_role_permissions(apps: Apps, mapping: Mapping[str, Iterable[str]]) -> None:

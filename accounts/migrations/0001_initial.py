@@ -183,8 +183,8 @@ class Migration(migrations.Migration):
                 ("after", models.JSONField(blank=True, null=True, verbose_name="after")),
                 ("request_id", models.CharField(blank=True, max_length=64, verbose_name="request")),
                 ("created_at", models.DateTimeField(verbose_name="time")),
-                ("prev_hash", models.CharField(max_length=64)),
-                ("hash", models.CharField(max_length=64)),
+                ("prev_hash", models.CharField(max_length=64, verbose_name="hash of the entry before")),
+                ("hash", models.CharField(max_length=64, verbose_name="hash")),
                 (
                     "actor",
                     models.ForeignKey(

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import Group
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -162,8 +163,9 @@ def _parameter_field(info: ParameterInfo) -> forms.Field:
 
 def _range_text(info: ParameterInfo) -> str:
     low, high = info.limits.minimum, info.limits.maximum
+    described = gettext(info.limits.description) if info.limits.description else ""
     known = [f"≥ {low:g}" if low is not None else "", f"≤ {high:g}" if high is not None else ""]
-    return " · ".join(part for part in (info.limits.description, *known) if part)
+    return " · ".join(part for part in (described, *known) if part)
 
 
 class ShareForm(forms.Form):

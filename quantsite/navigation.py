@@ -43,7 +43,7 @@ GROUPS: tuple[Group, ...] = (
             Item("marketdata.product", "category", _("Products")),
             Item("marketdata.exchange", "account_balance", _("Exchanges")),
             Item("marketdata.tradingday", "calendar_month", _("Trading days")),
-            Item("marketdata.productsession", "schedule", _("Sessions")),
+            Item("marketdata.productsession", "schedule", _("Trading hours")),
             Item("marketdata.sessionsuspension", "nights_stay", _("Suspended nights")),
             Item("marketdata.specialopeningday", "event_upcoming", _("Special openings")),
             Item("marketdata.feerate", "percent", _("Fee rates")),

@@ -14,6 +14,8 @@ from marketdata.fact_rows import CalendarQuerySet, FactRow, money, rate
 from quantsite.common.errors import RuleError
 from quantsite.common.times import SHANGHAI
 
+KINDS = [(InstrumentKind.FUTURE.value, _("future")), (InstrumentKind.CONTINUOUS.value, _("continuous"))]
+
 
 class Exchange(FactRow):
     """An exchange, or ``SIM`` for made-up data."""
@@ -195,7 +197,7 @@ class Instrument(models.Model):
     product = models.ForeignKey(Product, models.PROTECT, verbose_name=_("product"), related_name="instruments")
     symbol = models.CharField(_("symbol"), max_length=16)
     name = models.CharField(_("name"), max_length=80, blank=True)
-    kind = models.CharField(_("kind"), max_length=12, choices=[(kind.value, kind.value) for kind in InstrumentKind])
+    kind = models.CharField(_("kind"), max_length=12, choices=KINDS)
     series = models.CharField(_("continuous series"), max_length=4, blank=True)
     delivery_year = models.PositiveSmallIntegerField(_("delivery year"), null=True, blank=True)
     delivery_month = models.PositiveSmallIntegerField(_("delivery month"), null=True, blank=True)

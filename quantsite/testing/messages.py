@@ -7,6 +7,7 @@ No gettext program is needed: Babel reads Python, Django's own ``templatize`` tu
 """
 
 import argparse
+import ast
 import io
 import re
 import subprocess
@@ -121,9 +122,18 @@ def _all_messages() -> Iterator[Message]:
         if "tests" in path.parts or not path.is_file():
             continue
         if path.suffix == ".py":
+            if name.startswith("strategies/library/"):
+                yield from descriptions_of(path.read_text(encoding="utf-8"), name)
             yield from messages_of(path.read_text(encoding="utf-8"), name)
         elif "templates" in path.parts:
             yield from messages_of(python_of_template(path.read_text(encoding="utf-8"), name), name)
+
+
+def descriptions_of(source: str, name: str) -> Iterator[Message]:
+    """What a strategy says about its parameters: its code knows no gettext, the console translates it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.keyword) and node.arg == "description" and isinstance(node.value, ast.Constant):
+            yield Message(str(node.value.value), "", "", f"{name}:{node.value.lineno}")
 
 
 def python_of_template(source: str, name: str) -> str:

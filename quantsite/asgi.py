@@ -1,6 +1,7 @@
 """The web process: HTTP by Django, sockets by Channels."""
 
 import os
+import warnings
 from importlib import import_module
 
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -8,6 +9,9 @@ from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantsite.settings")
+
+# Static files are small and read in a thread at once; Django warns of each file response under ASGI.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 http = get_asgi_application()  # sets Django up: consumers and sockets may be imported only after it
 

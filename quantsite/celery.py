@@ -5,6 +5,7 @@ beat), with prefork workers and one ``beat`` of its own on servers.
 """
 
 import os
+import time
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -61,7 +62,8 @@ def send_request_id(headers: dict[str, Any] | None = None, **_: Any) -> None:
 
 @signals.task_prerun.connect
 def bind_task(task_id: str, task: Any, **_: Any) -> None:
-    """Let the task's log lines and rows carry the id of the request that asked for it."""
+    """Let the task's log lines and rows carry the id of the request that asked for it; start the clock."""
+    task.request.started = time.perf_counter()
     identifier = task.request.get(request_id.CONTEXT_KEY) or request_id.new()
     structlog.contextvars.bind_contextvars(
         **{request_id.CONTEXT_KEY: request_id.accepted(str(identifier)), "task": task.name, "task_id": task_id}
@@ -69,8 +71,11 @@ def bind_task(task_id: str, task: Any, **_: Any) -> None:
 
 
 @signals.task_postrun.connect
-def unbind_task(**_: Any) -> None:
-    """Forget the task: the thread or process takes the next one."""
+def unbind_task(task: Any, state: str | None = None, **_: Any) -> None:
+    """Write one line about the task and forget it; what beat sends every few seconds is routine while it succeeds."""
+    routine = state == "SUCCESS" and task.name in {entry["task"] for entry in app.conf.beat_schedule.values()}
+    seconds = time.perf_counter() - getattr(task.request, "started", time.perf_counter())
+    (log.debug if routine else log.info)("task", state=state, duration_ms=round(seconds * 1e3, 1))
     structlog.contextvars.unbind_contextvars(request_id.CONTEXT_KEY, "task", "task_id")
 
 

@@ -232,6 +232,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {  # two fields called kind
+        "InstrumentKindEnum": ["future", "continuous"],
+        "ParameterKindEnum": ["int", "float", "bool", "str"],
+    },
 }
 
 # --- worker ------------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def web_command(port: int) -> list[str]:
 def worker_command() -> list[str]:
     """How the worker is started: one process with beat, two tasks at a time."""
     options = ["-B", "--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle"]
-    return [sys.executable, "-m", "celery", "-A", "quantsite.celery", "worker", *options]
+    return [sys.executable, "-m", "celery", "-q", "-A", "quantsite.celery", "worker", *options]
 
 
 @contextmanager

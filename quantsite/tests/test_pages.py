@@ -1,11 +1,13 @@
 """Pages of the house: errors, languages, policies, the side bar and the first page of the console."""
 
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.core.management import call_command
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -127,6 +129,11 @@ def test_pages_have_no_inline_script_and_nothing_from_elsewhere(client: Client, 
     answer = client.get(path)
     assert answer.status_code == 200
     assert inline_parts(answer.content) == []
+
+
+def test_the_schema_is_valid_and_knows_every_answer(tmp_path: Path) -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yml"))
+    assert "/api/v1/backtests/{id}/run-again/" in (tmp_path / "schema.yml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["ada", "rita", "bob", "alice"])

@@ -72,6 +72,7 @@ def configure(level: str, form: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+    logging.captureWarnings(True)
     logging.config.dictConfig(_standard_library(level, form, shared))
 
 
@@ -98,6 +99,9 @@ def _standard_library(level: str, form: str, shared: list[Processor]) -> dict[st
             "uvicorn.access": quiet,
             "daphne": quiet,
             "asyncio": quiet,
+            # Two lines a task; ours (quantsite.celery) is one, and knows what is routine.
+            "celery.worker.strategy": quiet,
+            "celery.app.trace": quiet,
             "numba": quiet,
             "matplotlib": quiet,
         },

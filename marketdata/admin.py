@@ -380,4 +380,4 @@ def _in_force(rows: tuple[Dated[Any], ...], describe: Any) -> str:
         return "–"
     value, _before_first = rates_on(rows, timezone.localdate())
     since: date = next(row.valid_from for row in rows if row.value is value)
-    return f"{describe(value)} ({_t('since %(day)s') % {'day': since.isoformat()}})"
+    return _t("%(rates)s (since %(day)s)") % {"rates": describe(value), "day": since.isoformat()}

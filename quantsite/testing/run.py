@@ -23,7 +23,9 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="quantsite-run-") as folder:
         reports = [Path(folder) / "servers.xml", Path(folder) / "embedded.xml"]
         _say("the suite on PostgreSQL and Redis")
-        code = _pytest("-n", "2", "--dist", "worksteal", "--cov", "--cov-report=", f"--junitxml={reports[0]}")
+        code = _pytest(
+            "-n", "2", "--dist", "worksteal", "--durations=10", "--cov", "--cov-report=", f"--junitxml={reports[0]}"
+        )
         _say("the smoke tests on the embedded default")
         code = _pytest("-m", "embedded", f"--junitxml={reports[1]}", size="embedded") or code
         code = _coverage() or code

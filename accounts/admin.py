@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 from axes.models import AccessAttempt, AccessFailureLog, AccessLog
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
-from django.forms import ModelForm
+from django.forms import ChoiceField, ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils.html import format_html
@@ -19,6 +20,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, FieldTextFilter,
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.paginator import InfinitePaginator
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts import rules, services
 from accounts.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin, actor_of, find_row, nobody, run_dialog
@@ -88,6 +90,19 @@ class UserAdmin(AuditedModelAdmin):
         if obj is None:
             kwargs["form"] = NewUserForm
         return super().get_form(request, obj, change, **kwargs)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The language is one of those that the platform speaks, or the browser's."""
+        if db_field.name != "language":
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        choices = [("", "---------"), *settings.LANGUAGES]
+        return ChoiceField(
+            label=db_field.verbose_name,
+            help_text=db_field.help_text,
+            choices=choices,
+            required=False,
+            widget=UnfoldAdminSelectWidget,
+        )
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:
         """A new person is made by the verb that the shell uses too."""

@@ -1,6 +1,7 @@
 """Row locks of this app. Order: the administrators' group, then users by key, then other rows, audit head last."""
 
 from django.contrib.auth.models import Group
+from django.utils.translation import gettext as _
 
 from accounts.models import Alarm, User
 from accounts.roles import ADMINISTRATOR
@@ -11,7 +12,7 @@ def lock_user(pk: int) -> User:
     """The person's row, locked. Raises ``MissingError``."""
     user = User.objects.select_for_update().filter(pk=pk).first()
     if user is None:
-        raise MissingError("unknown_user", f"There is no person {pk}.")
+        raise MissingError("unknown_user", _("There is no person %(id)s.") % {"id": pk})
     return user
 
 
@@ -24,5 +25,5 @@ def lock_alarm(pk: int) -> Alarm:
     """The alarm's row, locked. Raises ``MissingError``."""
     alarm = Alarm.objects.select_for_update().filter(pk=pk).first()
     if alarm is None:
-        raise MissingError("unknown_alarm", f"There is no alarm {pk}.")
+        raise MissingError("unknown_alarm", _("There is no alarm %(id)s.") % {"id": pk})
     return alarm

@@ -1,5 +1,6 @@
 """Ending what lets somebody in: sessions by their hash, refresh tokens by the blacklist."""
 
+from django.utils.translation import gettext as _
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 from rest_framework_simplejwt.tokens import RefreshToken
@@ -33,5 +34,5 @@ def blacklist_token(user: User, encoded: str) -> None:
 
 
 def _bad_token() -> RuleError:
-    text = "This is not a valid refresh token of yours."
+    text = _("This is not a valid refresh token of yours.")
     return RuleError("bad_token", text, fields={"refresh": text})

@@ -172,6 +172,14 @@ def test_a_save_says_what_changed(ada: User, charlie: User) -> None:
     assert (charlie.is_superuser, charlie.username) == (False, "charlie")
 
 
+def test_a_language_that_nobody_speaks_is_refused(ada: User, charlie: User) -> None:
+    client = console(ada)
+    path = reverse("admin:accounts_user_change", args=[charlie.pk])
+    assert client.post(path, {"language": "tlh"}).status_code == 200
+    assert client.post(path, {"language": "zh-hans"}).status_code == 302
+    assert User.objects.get(pk=charlie.pk).language == "zh-hans"
+
+
 def test_people_are_never_deleted(ada: User, charlie: User) -> None:
     client = console(ada)
     assert client.post(reverse("admin:accounts_user_delete", args=[charlie.pk]), {"post": "yes"}).status_code == 403

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from celery import current_app
 from django.conf import settings
 
 from quantsite import celery as worker
@@ -83,14 +82,14 @@ def test_every_task_that_is_sent_is_registered() -> None:
     worker.app.loader.import_default_modules()
     names = sent_names()
     assert "backtests.run" in names
-    assert {name: path for name, path in names.items() if name not in current_app.tasks} == {}
+    assert {name: path for name, path in names.items() if name not in worker.app.tasks} == {}
 
 
 def test_every_beat_entry_leads_to_a_task() -> None:
     worker.app.loader.import_default_modules()
     entries = worker.beat_schedule()
     assert entries
-    assert [name for name, entry in entries.items() if entry["task"] not in current_app.tasks] == []
+    assert [name for name, entry in entries.items() if entry["task"] not in worker.app.tasks] == []
 
 
 def test_two_apps_may_not_share_the_name_of_a_beat_entry(monkeypatch: pytest.MonkeyPatch) -> None:

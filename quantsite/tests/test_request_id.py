@@ -10,6 +10,7 @@ from celery import Celery
 from celery.contrib.testing.worker import start_worker
 from django.test import AsyncClient, Client
 
+from quantsite.celery import app as project
 from quantsite.web import request_id
 
 
@@ -51,6 +52,9 @@ def app() -> Iterator[Celery]:
     own.seen = seen
     yield own
     own.close()
+    # The worker of the tests has made its app everybody's: give the place back.
+    project.set_current()
+    project.set_default()
 
 
 def test_a_task_carries_the_id_of_the_request_that_sent_it(app: Any) -> None:

@@ -38,15 +38,22 @@ def beat_schedule() -> dict[str, Any]:
     return entries
 
 
-def make_spool() -> None:
-    """Make the folders of the broker on the file system; nothing to do for a broker that is a server."""
+def make_folders() -> None:
+    """Make the folders of a broker on the file system, and the one where beat keeps its times.
+
+    On servers only beat needs its folder, so that a web process with a read-only disk starts all the same.
+    """
     options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     for name in ("data_folder_in", "data_folder_out", "control_folder"):
         if folder := options.get(name):
             Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        Path(settings.CELERY_BEAT_SCHEDULE_FILENAME).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        log.warning("beat cannot run here", reason=str(error))
 
 
-make_spool()
+make_folders()
 app = Celery("quantsite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = beat_schedule()

@@ -103,7 +103,10 @@ def _read_postgres(
     """One value holds up to 1 GB: fifteen million bars, forty years of minutes."""
     rows = f"SELECT * FROM {table} WHERE {where} {order}"  # noqa: S608
     query = f"COPY (SELECT string_agg({' || '.join(_SEND)}, '') FROM ({rows}) bars) TO STDOUT (FORMAT BINARY)"  # noqa: S608
-    with connection.cursor() as cursor, cursor.copy(query, values) as copy:
+    # COPY takes no parameters on the wire, and Django's cursor of the debug mode none in copy().
+    text = connection.ops.compose_sql(query, values)
+    # Django translates the driver's errors of execute(), not those of copy().
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(text) as copy:
         answer = b"".join(copy)
     _fields, length = _FIELD.unpack_from(answer, _COPY_HEADER_BYTES)
     begin = _COPY_HEADER_BYTES + _FIELD.size

@@ -139,10 +139,9 @@ def _copy(bars: BarSeries, instrument_id: int, interval: str, progress: Progress
     A null has no bytes, so rows have one width only among rows with the same nulls: each such group goes together.
     """
     names = ", ".join(f'"{name}"' for name in COLUMNS)
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY marketdata_bar ({names}) FROM STDIN (FORMAT BINARY)") as copy,
-    ):
+    query = f"COPY marketdata_bar ({names}) FROM STDIN (FORMAT BINARY)"
+    # Django translates the driver's errors of execute(), not those of copy().
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(query) as copy:
         copy.write(COPY_HEADER)
         for part in _parts(bars, progress):
             unknown = np.isnan(part.turnover) * 2 + np.isnan(part.open_interest)

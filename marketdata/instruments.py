@@ -27,6 +27,9 @@ from quantsite.common.errors import ConflictError, MissingError
 
 T = TypeVar("T")
 
+CANDIDATES = 2_000
+"""Codes looked through for the one that was meant: more than a product ever has."""
+
 
 def trading_calendar() -> TradingCalendar:
     """The trading calendar of all exchanges. Raises ``MissingError`` where there is none."""
@@ -79,9 +82,8 @@ def find_instrument(code: str) -> Instrument:
     if found is not None:
         return found
     text = _("There is no instrument %(code)s.") % {"code": repr(code)}
-    symbol = code.partition(".")[0]
-    alike = Instrument.objects.filter(code__istartswith=symbol).values_list("code", flat=True)[:50]
-    close = get_close_matches(code, list(alike), n=1, cutoff=0.5)
+    alike = Instrument.objects.filter(code__istartswith=code[:2]).values_list("code", flat=True)[:CANDIDATES]
+    close = get_close_matches(code, list(alike), n=1)
     if close:
         text += " " + _("Did you mean %(code)s?") % {"code": repr(close[0])}
     raise MissingError("unknown_instrument", text)

@@ -99,10 +99,10 @@ def _take(result: InstrumentFile, line: int, cells: Mapping[str, str], seen: dic
 
 
 def _row(line: int, cells: Mapping[str, str], kind: str) -> InstrumentRow:
-    if kind != FUTURES_CLASS:
-        raise RuleError("invalid_row", f"ProductClass {kind!r} is unknown")
     if None in cells or None in cells.values():
         raise RuleError("invalid_row", "the number of cells differs from the header's")
+    if kind != FUTURES_CLASS:
+        raise RuleError("invalid_row", f"ProductClass {kind!r} is unknown")
     code = parse_code(f"{cells['InstrumentID'].strip()}.{cells['ExchangeID'].strip()}")
     year, month = _number(cells, "DeliveryYear", int), _number(cells, "DeliveryMonth", int)
     told = code.year if code.year is not None else year - (year - int(code.symbol[len(code.product)])) % 10

@@ -12,7 +12,7 @@ import pytest
 from accounts.models import AuditEntry, User
 from marketdata.models import Bar, BarCoverage, BarImport, Instrument
 from marketdata.services import BarImportOptions, import_bars
-from marketdata.tests.bar_csv import HEADER, SOUND, write_bars
+from marketdata.tests.bar_csv import HEADER, SOUND, row_of, write_bars
 from quantsite.common.errors import ConflictError, MissingError, RefusedError, RuleError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
@@ -124,7 +124,7 @@ def test_a_row_that_differs_from_a_stored_one_needs_replace(tmp_path: Path) -> N
     outcome = import_bars(None, other, "rb2405.SHFE", "5m", BarImportOptions("end", replace=True))
     assert (outcome.stored, outcome.unchanged, outcome.replaced) == (0, 1, 1)
     assert Bar.objects.series(first.instrument, "5m").close.tolist() == [4005, 4014, 4001]
-    assert BarImport.objects.get(pk=outcome.import_id).replaced == 1
+    assert row_of(outcome).replaced == 1
 
 
 def test_a_bar_outside_the_hours_is_stored_with_a_warning(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_bar_outside_the_hours_is_stored_with_a_warning(tmp_path: Path) -> Non
     outcome = import_bars(None, path, "rb2405.SHFE", "5m", END)
     assert outcome.stored == 4
     assert outcome.warnings == [(5, "2024-01-02 18:30:00")]
-    row = BarImport.objects.get(pk=outcome.import_id)
+    row = row_of(outcome)
     assert (row.warning_count, row.warnings) == (1, [[5, "2024-01-02 18:30:00"]])
 
 
@@ -165,8 +165,8 @@ def test_gzip_and_parquet_give_the_bars_of_the_csv(tmp_path: Path) -> None:
 def test_a_told_trading_day_must_be_the_calendars(tmp_path: Path) -> None:
     header = HEADER.replace("datetime", "datetime,trading_day")
     row = "2024-01-05 21:05:00,{},4000,4010,3990,4005,100"
+    path = write_bars(tmp_path / "a.csv", row.format("2024-01-05"), header=header)
     with pytest.raises(RuleError, match="line 2: trading_day 2024-01-05 should be 2024-01-08"):
-        path = write_bars(tmp_path / "a.csv", row.format("2024-01-05"), header=header)
         import_bars(None, path, "rb2405.SHFE", "5m", END)
     path = write_bars(tmp_path / "b.csv", row.format("2024-01-08"), header=header)
     assert import_bars(None, path, "rb2405.SHFE", "5m", END).stored == 1
@@ -202,7 +202,7 @@ def test_whoever_may_not_import_is_refused_and_leaves_a_trace(tmp_path: Path, bo
     assert not Instrument.objects.exists()
     assert AuditEntry.objects.filter(verb="refused", actor=bob).count() == 1
     outcome = import_bars(alice, path, "rb2405.SHFE", "5m", END)
-    assert BarImport.objects.get(pk=outcome.import_id).actor == alice
+    assert row_of(outcome).actor == alice
     entry = AuditEntry.objects.get(verb="bars.import")
     assert (entry.actor, entry.object_text) == (alice, "rb2405.SHFE")
     assert entry.after is not None

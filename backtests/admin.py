@@ -27,6 +27,7 @@ from backtests.broadcast import states_of
 from backtests.models import BacktestRun, RunStatus
 from backtests.permissions import find_run, visible_runs
 from backtests.reports.embed import equity_json, price_json
+from backtests.reports.html import CLOSE_UP_BARS
 from backtests.reports.tables import write_equity_csv, write_fills_csv
 from backtests.result_rows import read_days, read_fills
 from backtests.run_page import page_context, run_url, status_labels
@@ -125,7 +126,7 @@ class BacktestRunAdmin(AuditedModelAdmin):
         """Closed lots."""
         return _figure(run, "trade_count")
 
-    @display(description=_("Age"), ordering="created_at")
+    @display(description=_("Asked for"), ordering="created_at")
     def shown_age(self, run: BacktestRun) -> SafeString:
         """Since it was asked for; the moment stands in the tooltip."""
         return format_html(
@@ -155,6 +156,10 @@ class BacktestRunAdmin(AuditedModelAdmin):
         return super().change_view(request, object_id, form_url, context)
 
     # --- a new run -----------------------------------------------------------------------------------------
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
+        """The form; its one button runs."""
+        return super().add_view(request, form_url, {**(extra_context or {}), "title": _t("New backtest")})
 
     @property
     def conditional_fields(self) -> dict[str, str]:
@@ -233,7 +238,8 @@ class BacktestRunAdmin(AuditedModelAdmin):
                 messages.error(request, error.text)
                 return HttpResponseRedirect(run_url("change", run_id))
 
-        return self.admin_site.admin_view(inner)
+        page: Callable[..., HttpResponseBase] = self.admin_site.admin_view(inner)
+        return page
 
     def state_view(self, request: HttpRequest, run: BacktestRun) -> HttpResponse:
         """The run's state as JSON, for a page whose socket is down."""
@@ -244,9 +250,12 @@ class BacktestRunAdmin(AuditedModelAdmin):
         """The equity chart for ``charts.js``."""
         return JsonResponse(equity_json(read_days(run), run.capital))
 
-    def price_chart_view(self, _request: HttpRequest, run: BacktestRun) -> JsonResponse:
-        """The price chart with the fills."""
-        return JsonResponse(price_json(bars_of(run), read_fills(run), run.cost_table["price_tick"]))
+    def price_chart_view(self, request: HttpRequest, run: BacktestRun) -> JsonResponse:
+        """The price chart with the fills; with ``?end`` of the last bars only, one by one."""
+        bars = bars_of(run)
+        if "end" in request.GET:
+            bars = bars.take(slice(max(0, len(bars) - CLOSE_UP_BARS), None))
+        return JsonResponse(price_json(bars, read_fills(run), run.cost_table["price_tick"]))
 
     def report_view(self, request: HttpRequest, run: BacktestRun) -> HttpResponseBase:
         """The report in the language of the page; ``?download`` saves it as a file."""

@@ -15,6 +15,7 @@ from unfold.widgets import (
 )
 
 from accounts.models import User
+from accounts.roles import shown_role
 from backtests.models import VIEW, BacktestRun
 from backtests.request_checks import check_request
 from backtests.requests import CostOptions, RunRequest
@@ -25,13 +26,13 @@ from strategies import registry
 from strategies.domain.parameters import ParameterInfo
 
 COST_LABELS = {
-    "multiplier": (_("multiplier"), _("Units of goods in one lot.")),
-    "price_tick": (_("price tick"), _("Smallest step of the price.")),
-    "margin_rate": (_("margin rate"), _("Fraction of the contract's value: 0.1 is ten percent.")),
-    "commission_rate": (_("commission rate"), _("Fraction of turnover: 0.0001 is one in ten thousand.")),
-    "commission_per_lot": (_("commission a lot"), _("Yuan, on top of the rate.")),
-    "close_today_rate": (_("close-today rate"), _("Fraction of turnover for lots of the same trading day.")),
-    "slippage_ticks": (_("slippage"), _("Ticks against the trader on every fill.")),
+    "multiplier": (_("Multiplier"), _("Units of goods in one lot.")),
+    "price_tick": (_("Price tick"), _("Smallest step of the price.")),
+    "margin_rate": (_("Margin rate"), _("Fraction of the contract's value: 0.1 is ten percent.")),
+    "commission_rate": (_("Commission rate"), _("Fraction of turnover: 0.0001 is one in ten thousand.")),
+    "commission_per_lot": (_("Commission a lot"), _("Yuan, on top of the rate.")),
+    "close_today_rate": (_("Close-today rate"), _("Fraction of turnover for lots of the same trading day.")),
+    "slippage_ticks": (_("Slippage, ticks"), _("Ticks against the trader on every fill.")),
 }
 COST_FIELDS = tuple(f"cost_{name}" for name in COST_LABELS)
 
@@ -49,8 +50,8 @@ def parameter_fields() -> dict[str, str]:
 class NewRunForm(forms.ModelForm[BacktestRun]):
     """Everything that ``run_backtest`` takes; what is left empty has the same meaning as there."""
 
-    strategy = forms.ChoiceField(label=_("strategy"), widget=UnfoldAdminSelectWidget)
-    interval = forms.ChoiceField(label=_("interval"), widget=UnfoldAdminSelectWidget)
+    strategy = forms.ChoiceField(label=_("Strategy"), widget=UnfoldAdminSelectWidget)
+    interval = forms.ChoiceField(label=_("Interval"), widget=UnfoldAdminSelectWidget)
 
     class Meta:
         model = BacktestRun
@@ -178,12 +179,12 @@ class ShareForm(forms.Form):
         super().__init__(*args, **kwargs)
         people = User.objects.with_perm(
             f"backtests.{VIEW}", backend="django.contrib.auth.backends.ModelBackend"
-        ).exclude(pk=run.owner_id)
+        ).exclude(pk=run.owner_id or 0)
         receivers = self.fields["receiver"]
         if isinstance(receivers, forms.ChoiceField):
             receivers.choices = [
                 (_("People"), [(f"user:{user.pk}", user.get_username()) for user in people.order_by("username")]),
-                (_("Groups"), [(f"group:{group.pk}", group.name) for group in Group.objects.order_by("name")]),
+                (_("Groups"), [(f"group:{row.pk}", shown_role(row.name)) for row in Group.objects.order_by("name")]),
             ]
 
     def to_receiver(self) -> User | Group:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import User
+from accounts.roles import shown_role
 from backtests.admin_forms import ShareForm
 from backtests.models import (
     FINAL_STATES,
@@ -19,7 +20,7 @@ from backtests.models import (
 )
 from backtests.permissions import may_add, may_change
 from backtests.reports import report_tables as tables
-from backtests.reports.html import headlines
+from backtests.reports.html import CLOSE_UP_BARS, Headline, headlines
 from backtests.reports.notices import notices
 from backtests.reports.report_input import ReportInput
 from backtests.run_report import report_input
@@ -62,20 +63,27 @@ def page_context(run: BacktestRun, user: User) -> dict[str, Any]:
         "share_form": ShareForm(run) if changeable else None,
         "shares": _shares(run) if changeable else [],
         "asked": _asked(run),
-        **(_result(report_input(run)) if run.status == RunStatus.SUCCEEDED else {}),
+        **(_result(report_input(run), run.bar_count) if run.status == RunStatus.SUCCEEDED else {}),
     }
 
 
-def _result(found: ReportInput) -> dict[str, Any]:
+def _result(found: ReportInput, bar_count: int | None) -> dict[str, Any]:
     return {
-        "headlines": headlines(found),
+        "headlines": _headlines(found),
         "notices": notices(found),
         "blocks": tables.blocks(found),
         "months": tables.months(found),
         "costs": tables.costs(found.costs),
         "rate_tables": tables.rate_tables(found.costs),
         "fills": tables.fills(found),
+        "has_close_up": (bar_count or 0) > 2 * CLOSE_UP_BARS,
     }
+
+
+def _headlines(found: ReportInput) -> list[Headline]:
+    """The report's numbers; the first one as net return, with the money below it."""
+    first, *rest = headlines(found)
+    return [first._replace(name=_("Net return"), value=first.detail, detail=first.value), *rest]
 
 
 def _repeated(run: BacktestRun) -> dict[str, Any] | None:
@@ -92,7 +100,7 @@ def _asked(run: BacktestRun) -> list[tables.Pair]:
         (_("Strategy"), run.strategy),
         (_("Parameters"), ", ".join(f"{name} = {value}" for name, value in run.parameters.items()) or "–"),
         (_("Instrument"), f"{run.instrument.code} {run.interval}"),
-        (_("Trading days"), f"{run.start or '…'} – {run.end or '…'}"),
+        (_("Trading days"), _period(run)),
         (_("Bars"), f"{run.bar_count:,}" if run.bar_count is not None else "–"),
         (_("Start capital"), f"{run.capital:,.2f}"),
         (_("Volume, lots"), f"{run.volume:g}"),
@@ -108,6 +116,12 @@ def _asked(run: BacktestRun) -> list[tables.Pair]:
     return [tables.Pair(str(name), str(value)) for name, value in facts if value]
 
 
+def _period(run: BacktestRun) -> str:
+    if run.start is None and run.end is None:
+        return _("all that are stored")
+    return f"{run.start or '…'} – {run.end or '…'}"
+
+
 def _seconds(run: BacktestRun) -> str:
     return " / ".join(f"{spent:.3f}" for spent in run.timing.values())
 
@@ -118,5 +132,5 @@ def _shares(run: BacktestRun) -> list[tuple[str, str]]:
     groups = BacktestRunGroupObjectPermission.objects.filter(content_object=run).select_related("group")
     return [
         *((f"user:{row.user_id}", row.user.get_username()) for row in people),
-        *((f"group:{row.group_id}", row.group.name) for row in groups),
+        *((f"group:{row.group_id}", shown_role(row.group.name)) for row in groups),
     ]

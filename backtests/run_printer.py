@@ -1,6 +1,7 @@
 """A finished run as tables for a terminal."""
 
-from typing import IO, Any
+from io import StringIO
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,9 +15,15 @@ FRACTIONS = {"total_return", "annual_return", "annual_volatility", "max_drawdown
 MONEY = {"net_profit", "commission", "slippage", "expectancy"}
 
 
-def print_run(run: BacktestRun, target: IO[str]) -> None:
-    """What ran, warnings, headline, and the standard figures, two a line."""
-    console = Console(file=target, width=WIDTH, highlight=False)
+def run_text(run: BacktestRun, *, colour: bool) -> str:
+    """What ran, warnings, and the standard figures, two a line; with the terminal's codes for bold and ``colour``."""
+    console = Console(file=StringIO(), width=WIDTH, highlight=False, force_terminal=colour)
+    with console.capture() as written:
+        _print(console, run)
+    return written.get()
+
+
+def _print(console: Console, run: BacktestRun) -> None:
     console.print(f"[bold]Backtest run {run.pk}[/bold]  {run.strategy}  {run.instrument.code}  {run.interval}")
     if run.first_bar and run.last_bar:
         first, last = (f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M}" for moment in (run.first_bar, run.last_bar))

@@ -16,7 +16,7 @@ from backtests.requests import RunRequest
 from backtests.runner import execute
 from backtests.tests.runs import taken
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
 
 
 def let_lease_run_out(run: BacktestRun) -> None:

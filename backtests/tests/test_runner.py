@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from typing import cast
 
 import numpy as np
 import pytest
@@ -23,9 +24,10 @@ from backtests.runner import execute
 from backtests.tests.runs import finished, taken
 from marketdata.models import Bar, FeeRate, Instrument, MarginRate
 from strategies import registry
+from strategies.domain.strategy import BaseStrategy, Signal
 from strategies.library.double_ma import DoubleMa
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
 
 
 def test_the_rows_are_what_the_engine_gives(alice: User, asked: RunRequest, sim: Instrument) -> None:
@@ -84,8 +86,12 @@ def test_no_fee_option_means_the_instruments_own_table_and_one_means_none_of_it(
     assert per_lot.cost_table["fees"] == [
         {
             "valid_from": "0001-01-01",
-            **{"open_by_money": 0.0, "open_by_volume": 1.0, "close_by_money": 0.0, "close_by_volume": 1.0},
-            **{"close_today_by_money": 0.0, "close_today_by_volume": 1.0},
+            "open_by_money": 0.0,
+            "open_by_volume": 1.0,
+            "close_by_money": 0.0,
+            "close_by_volume": 1.0,
+            "close_today_by_money": 0.0,
+            "close_today_by_volume": 1.0,
         }
     ]
     assert per_lot.cost_table["margins"] == from_table.cost_table["margins"]
@@ -126,9 +132,9 @@ class Faulty(DoubleMa):
 
     name = "faulty"
 
-    def generate_signals(self) -> list:
+    def generate_signals(self) -> list[Signal]:
         """Break."""
-        return [1 / 0]
+        return [Signal(1 / 0)]
 
 
 class Away(DoubleMa):
@@ -136,7 +142,7 @@ class Away(DoubleMa):
 
     name = "away"
 
-    def generate_signals(self) -> list:
+    def generate_signals(self) -> list[Signal]:
         """Break as the database driver does."""
         raise OperationalError("server closed the connection unexpectedly")
 
@@ -144,10 +150,10 @@ class Away(DoubleMa):
 @pytest.fixture
 def broken_strategies() -> Iterator[None]:
     """The registry with two strategies that no release should ship."""
-    known = registry._classes()
-    known["faulty"], known["away"] = Faulty, Away  # type: ignore[index]
+    known = cast(dict[str, type[BaseStrategy]], registry._classes())
+    known |= {"faulty": Faulty, "away": Away}
     yield
-    del known["faulty"], known["away"]  # type: ignore[attr-defined]
+    del known["faulty"], known["away"]
 
 
 def test_a_bug_in_a_strategy_is_logged_and_the_row_says_so(

@@ -24,7 +24,7 @@ from backtests.requests import RunRequest
 from backtests.tests.runs import finished
 from marketdata.services import store_simulated_bars
 
-pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.servers, pytest.mark.embedded, pytest.mark.django_db(transaction=True)]
 
 SECONDS = 90.0
 POLL_SECONDS = 0.005
@@ -65,7 +65,9 @@ class Workers:
         database = settings.DATABASES["default"]
         environment = {**os.environ, "QUANTSITE_VAR_DIR": str(self.folder), "CELERY_BROKER_URL": self.broker}
         if settings.EMBEDDED:
-            (self.folder / "quantsite.sqlite3").symlink_to(connection.settings_dict["NAME"])
+            link = self.folder / "quantsite.sqlite3"
+            if not link.is_symlink():
+                link.symlink_to(connection.settings_dict["NAME"])
             environment |= {"QUANTSITE_SECRET_KEY": settings.SECRET_KEY, "QUANTSITE_AUDIT_KEY": settings.AUDIT_KEY}
         else:
             own = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{database['NAME']}")
@@ -82,12 +84,14 @@ class Workers:
         return "\n".join(path.read_text(errors="replace")[-4000:] for path in sorted(self.folder.glob("*.log")))
 
 
-@pytest.fixture(params=["redis", "filesystem"])
+BROKERS = ["filesystem"] if settings.EMBEDDED else ["redis", "filesystem"]
+"""The embedded default has no Redis."""
+
+
+@pytest.fixture(params=BROKERS)
 def workers(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workers]:
     """Workers on one of the two brokers; the messages of the test itself go to the same one."""
-    broker = settings.REDIS_URL if request.param == "redis" else "filesystem://"
-    if not broker:
-        pytest.skip("the embedded default has no Redis: its broker is the file system")
+    broker = str(settings.REDIS_URL) if request.param == "redis" else "filesystem://"
     started = Workers(tmp_path, broker)
     real = current_app._get_current_object()
     monkeypatch.setenv("CELERY_BROKER_URL", broker)

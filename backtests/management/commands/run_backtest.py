@@ -16,7 +16,7 @@ from backtests.reports.tables import write_equity_csv, write_fills_csv
 from backtests.requests import DEFAULT_CAPITAL, DEFAULT_VOLUME, CostOptions, RunRequest
 from backtests.result_rows import read_days, read_fills
 from backtests.run_document import result_document
-from backtests.run_printer import print_run
+from backtests.run_printer import run_text
 from backtests.runner import execute
 from backtests.services import claim_backtest, generate_report
 from quantsite.common.errors import RuleError
@@ -103,7 +103,7 @@ class Command(ActorCommand):
         if options["json"]:
             self.stdout.write(json.dumps(result_document(run), ensure_ascii=False, allow_nan=False))
         else:
-            print_run(run, self.stdout)
+            self.stdout.write(run_text(run, colour=self.stdout.isatty()), ending="")
 
     def _write_files(self, run: BacktestRun, options: dict[str, Any]) -> None:
         if options["fills"]:

@@ -13,5 +13,6 @@ class BacktestsConfig(AppConfig):
     verbose_name = _("Backtests")
 
     def ready(self) -> None:
-        """Let ``/metrics`` tell about backtests."""
+        """Let ``/metrics`` tell about backtests, and name the app's alarms."""
         import_module("backtests.metrics")
+        import_module("backtests.alarms")

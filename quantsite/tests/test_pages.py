@@ -165,6 +165,13 @@ def test_every_registered_model_stands_in_the_side_bar_or_is_left_out_on_purpose
     assert registered - listed - navigation.REACHED_FROM_ELSEWHERE == set()
 
 
+def test_the_search_forgets_with_the_right(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    assert "/admin/marketdata/instrument/" in client.get("/admin/search/?s=instr").content.decode()
+    alice.groups.clear()
+    assert "/admin/marketdata/instrument/" not in client.get("/admin/search/?s=instr").content.decode()
+
+
 def test_the_first_page_shows_open_alarms_to_those_who_may_see_them(client: Client, rita: User) -> None:
     raise_alarm("audit_chain_broken", "entry 7", "Entry 7 was altered", "critical")
     client.force_login(rita)

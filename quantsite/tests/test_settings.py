@@ -95,6 +95,15 @@ def test_servers_come_from_their_urls(tmp_path: Path) -> None:
     assert done.stdout.split() == ["db.example", "5432", "quantsite", "desk", "redis://cache:6379/1", "True"]
 
 
+def test_beat_finds_its_folder_on_servers_and_a_read_only_disk_stops_nobody_else(tmp_path: Path) -> None:
+    given = {"DATABASE_URL": POSTGRES, "REDIS_URL": "redis://cache:6379/1", **KEYS}
+    assert run_python("import quantsite.celery", tmp_path, **given).returncode == 0
+    assert (tmp_path / "var" / "celery").is_dir()
+    done = run_python("import quantsite.celery", tmp_path, **given, QUANTSITE_VAR_DIR="/proc/none")
+    assert done.returncode == 0, done.stderr
+    assert "beat cannot run here" in done.stderr
+
+
 def test_the_production_configuration_passes_the_deployment_check(tmp_path: Path) -> None:
     code = (
         "import django; django.setup(); from django.core.management import call_command;"

@@ -176,7 +176,7 @@ def test_days_and_instants_bound_the_range(rb: Instrument, alice: User, api: Cli
     ],
 )
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
-def test_a_wrong_question_is_told_what_is_wrong(  # noqa: PLR0917 - one parameter a column of the table
+def test_a_wrong_question_is_told_what_is_wrong(
     rb: Instrument, alice: User, api: Client, query: str, status: int, field: str | None, text: str, accept: str
 ) -> None:
     answer = api(alice).get(f"/api/v1/bars/?{query}", HTTP_ACCEPT=accept)

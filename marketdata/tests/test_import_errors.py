@@ -118,7 +118,13 @@ def test_a_wrong_header_says_what_is_wrong(tmp_path: Path, header: str, reason: 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"\xff\xfe\x00\x01", gzip.compress(b"datetime", mtime=0)[:-4], b"PAR1 is not enough", b"datetime,open\n\xff,1\n"],
+    [
+        b"",
+        b"\xff\xfe\x00\x01",
+        gzip.compress(b"datetime", mtime=0)[:-4],
+        b"PAR1 is not enough",
+        b"datetime,open\n\xff,1\n",
+    ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "rb.csv"

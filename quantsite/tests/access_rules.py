@@ -27,6 +27,7 @@ class Rule:
     put: Audience = NOBODY
     patch: Audience = NOBODY
     delete: Audience = NOBODY
+    reading: bool = False  # Django answers a POST as it does a GET: who is let in is tried once
 
     def of(self, method: str) -> Audience:
         """Who may use ``method``."""
@@ -40,12 +41,12 @@ def pages(
     """The six pages that the console has for each model, under ``admin/<app>/<model>/``."""
     base = f"admin/{model}/"
     return {
-        base: Rule(view, view),
+        base: Rule(view, view, reading=True),
         f"{base}add/": Rule(add, add),
         f"{base}<object_id>/change/": Rule(view | change, change),
         f"{base}<object_id>/delete/": Rule(delete, delete),
-        f"{base}<object_id>/history/": Rule(view, view),
-        f"{base}<object_id>/": Rule(STAFF, STAFF),  # only a redirect to the change page
+        f"{base}<object_id>/history/": Rule(view, view, reading=True),
+        f"{base}<object_id>/": Rule(STAFF, STAFF, reading=True),  # only a redirect to the change page
     }
 
 
@@ -68,15 +69,15 @@ HOUSE: dict[str, Rule] = {
 }
 
 CONSOLE: dict[str, Rule] = {
-    "admin/": Rule(STAFF, STAFF),
-    "admin/search/": Rule(STAFF, STAFF),
+    "admin/": Rule(STAFF, STAFF, reading=True),
+    "admin/search/": Rule(STAFF, STAFF, reading=True),
     "admin/logout/": Rule(post=STAFF),
     "admin/password_change/": Rule(STAFF, STAFF),
     "admin/password_change/done/": Rule(STAFF),
     "admin/autocomplete/": Rule(ADMIN),  # asked for people
     "admin/jsi18n/": Rule(STAFF),
     "admin/r/<content_type_id>/<object_id>/": Rule(),  # no model of ours has a page outside
-    "admin/<app_label>/": Rule(WATCH, WATCH),  # asked for accounts
+    "admin/<app_label>/": Rule(WATCH, WATCH, reading=True),  # asked for accounts
     "admin/<url>": Rule(),  # whatever is not there
 }
 
@@ -124,7 +125,7 @@ MARKETDATA: dict[str, Rule] = {
 BACKTESTS: dict[str, Rule] = {
     **pages("backtests/backtestrun", RESEARCH, add=RESEARCH, delete=ADMIN),
     "admin/backtests/backtestrun/<object_id>/change/": Rule(OWNER),
-    "admin/backtests/backtestrun/<object_id>/history/": Rule(OWNER, OWNER),
+    "admin/backtests/backtestrun/<object_id>/history/": Rule(OWNER, OWNER, reading=True),
     **{
         f"admin/backtests/backtestrun/<run_id>/{page}": Rule(OWNER)
         for page in ("state/", "charts/equity/", "charts/price/", "report/", "fills.csv", "equity.csv")

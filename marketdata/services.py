@@ -118,6 +118,8 @@ def import_bars(
     """
     require(actor, "marketdata.add_barimport")
     code, minutes, bar_time = parse_code(instrument), parse_interval(interval), _bar_time(options.bar_time)
+    if options.rejects and options.rejects.resolve() == path.resolve():
+        raise RuleError("invalid_rejects", _("The refused rows would overwrite %(path)s itself.") % {"path": path})
     file = read_bar_file(path)
     progress("read", len(file), len(file))
     with transaction.atomic():

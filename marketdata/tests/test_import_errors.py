@@ -149,3 +149,12 @@ def test_rejects_that_cannot_be_written_undo_the_import(tmp_path: Path) -> None:
         import_bars(None, path, "rb2405.SHFE", "5m", options)
     assert caught.value.code == "unwritable_rejects"
     assert not Bar.objects.exists()
+
+
+def test_rejects_never_overwrite_the_file_itself(tmp_path: Path) -> None:
+    path = write_bars(tmp_path / "rb.csv", *SOUND, BAD_ROWS[0][0])
+    before = path.read_bytes()
+    options = BarImportOptions("end", skip_errors=True, rejects=tmp_path / "." / "rb.csv")
+    with pytest.raises(RuleError, match="would overwrite"):
+        import_bars(None, path, "rb2405.SHFE", "5m", options)
+    assert path.read_bytes() == before

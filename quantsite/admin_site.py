@@ -34,7 +34,8 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
         term = (request.GET.get("s") or "").lower()
         key = hashlib.sha256(f"{request.user.pk}_{term}".encode()).hexdigest()
         cache.delete(f"unfold_search_{key}")
-        return super().search(request, extra_context)
+        found: HttpResponse = super().search(request, extra_context)
+        return found
 
 
 def environment_label(_request: HttpRequest) -> list[str | Promise]:

@@ -41,7 +41,8 @@ class Command(BaseCommand):
             sys.exit(check_in_fresh_folder())
         refuse_servers()
         logs.configure("ERROR", "console")  # this command talks to a person; the processes log under var/logs
-        signal.signal(signal.SIGTERM, _as_interrupt)
+        for ending in (signal.SIGTERM, signal.SIGHUP):  # a closed terminal must not leave processes behind
+            signal.signal(ending, _as_interrupt)
         port = free_port() if options["check"] else options["port"]
         refuse_taken(port)
         try:

@@ -232,6 +232,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "quantsite.web.problem_schema.add_problems",
+    ],
     "ENUM_NAME_OVERRIDES": {  # two fields called kind
         "InstrumentKindEnum": ["future", "continuous"],
         "ParameterKindEnum": ["int", "float", "bool", "str"],

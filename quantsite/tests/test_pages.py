@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.apps import apps
 from django.contrib import admin
 from django.core.management import call_command
@@ -17,6 +18,7 @@ from accounts.models import User
 from quantsite import navigation
 from quantsite.web import csp
 from quantsite.web.pages import server_error
+from quantsite.web.problems import problem
 
 pytestmark = pytest.mark.django_db
 
@@ -133,7 +135,11 @@ def test_pages_have_no_inline_script_and_nothing_from_elsewhere(client: Client, 
 
 def test_the_schema_is_valid_and_knows_every_answer(tmp_path: Path) -> None:
     call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yml"))
-    assert "/api/v1/backtests/{id}/run-again/" in (tmp_path / "schema.yml").read_text(encoding="utf-8")
+    schema = yaml.safe_load((tmp_path / "schema.yml").read_text(encoding="utf-8"))
+    operations = schema["paths"]["/api/v1/backtests/{id}/run-again/"]
+    assert set(operations) == {"post"}
+    assert list(operations["post"]["responses"]) == ["202", "4XX"]
+    assert set(schema["components"]["schemas"]["Problem"]["required"]) == set(problem(400, "x", "y", "/"))
 
 
 @pytest.mark.parametrize("name", ["ada", "rita", "bob", "alice"])

@@ -6,6 +6,7 @@ Imported by the settings, so nothing here may need them.
 import logging
 import logging.config
 import re
+import sys
 from typing import Any
 
 import structlog
@@ -49,7 +50,7 @@ def _shared_processors() -> list[Processor]:
 def _last_processors(form: str) -> list[Processor]:
     # Secrets are hidden after tracebacks have become text, so that those are searched as well.
     if form == "console":
-        return [hide_secrets, structlog.dev.ConsoleRenderer(colors=False)]
+        return [hide_secrets, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.UnicodeDecoder(),

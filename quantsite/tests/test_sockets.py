@@ -1,12 +1,14 @@
 """Sockets: who may open one, and what happens to the others."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from channels.db import database_sync_to_async
 from django.conf import settings as django_settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
@@ -173,10 +175,46 @@ async def test_the_socket_ends_with_the_token(alice: User) -> None:
     assert await close_code(link(token=str(token))) == 4401
 
 
-async def test_the_socket_ends_with_the_session(alice: User, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def deactivate(user: User) -> None:
+    """Shut the person out, as an administrator does."""
+    User.objects.filter(pk=user.pk).update(is_active=False)
+
+
+def log_out(_user: User) -> None:
+    """End every session."""
+    Session.objects.all().delete()
+
+
+def new_password(user: User) -> None:
+    """Change the password: sessions and tokens made before count no more."""
+    user.set_password("another battery staple")
+    user.save()
+
+
+def lose_the_role(user: User) -> None:
+    """Take the right to listen away."""
+    user.groups.clear()
+
+
+@pytest.mark.parametrize(
+    ("by", "what", "code"),
+    [
+        ("cookie", deactivate, 4401),
+        ("cookie", log_out, 4401),
+        ("cookie", new_password, 4401),
+        ("cookie", lose_the_role, 4403),
+        ("token", deactivate, 4401),
+        ("token", new_password, 4401),
+        ("token", lose_the_role, 4403),
+    ],
+)
+async def test_the_socket_ends_with_the_right(
+    alice: User, cookie: str, monkeypatch: pytest.MonkeyPatch, by: str, what: Callable[[User], None], code: int
+) -> None:
     monkeypatch.setattr(sockets, "RECHECK_SECONDS", 0.05)
-    socket = link(cookie=cookie, origin=OURS)
+    token = str(AccessToken.for_user(alice)) if by == "token" else ""
+    socket = link(token=token, cookie=cookie, origin=OURS)
     await socket.open()
-    await User.objects.filter(pk=alice.pk).aupdate(is_active=False)
-    assert await socket.close_code() == 4401
+    await database_sync_to_async(what)(alice)
+    assert await socket.close_code() == code
     await socket.hang_up()

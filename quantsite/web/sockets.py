@@ -11,6 +11,7 @@ In: ``{"op", "id", "channels" | "from_seq"}``. Out: ``{"type", "channel", "seq",
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -45,7 +46,8 @@ User = AbstractBaseUser | AnonymousUser
 
 
 class SocketAuthMiddleware:
-    """Sets ``scope["user"]`` (anonymous unless proven) and ``scope["expires"]`` (epoch seconds or None)."""
+    """Sets ``scope["user"]`` (anonymous unless proven), ``scope["expires"]`` (epoch seconds or None) and
+    ``scope["prove"]``, a coroutine function that proves the user anew while the socket is open."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -53,16 +55,18 @@ class SocketAuthMiddleware:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         """Hand the connection on with its user."""
-        scope = {**scope, "user": AnonymousUser(), "expires": None}
+        scope = {**scope, "user": AnonymousUser(), "expires": None, "prove": nobody}
         token = bearer_token(scope.get("subprotocols", []))
         if token:
             scope["user"], scope["expires"] = await user_of_token(token)
+            scope["prove"] = partial(_user_of_token_now, token)
         elif origin_is_ours(scope):
             return await self.with_session(scope, receive, send)
         return await self.inner(scope, receive, send)
 
     async def _from_session(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         scope["user"] = await get_user(scope)
+        scope["prove"] = partial(user_of_session, scope)
         return await self.inner(scope, receive, send)
 
 
@@ -80,6 +84,23 @@ def user_of_token(token: str) -> tuple[User, float | None]:
         return cast(User, authentication.get_user(validated)), float(validated["exp"])
     except (InvalidToken, AuthenticationFailed):
         return AnonymousUser(), None
+
+
+async def _user_of_token_now(token: str) -> User:
+    return cast(User, (await user_of_token(token))[0])
+
+
+async def user_of_session(scope: dict[str, Any]) -> User:
+    """The user of the cookie as things stand now; anonymous after a logout, a new password or a deactivation."""
+    session = scope["session"]
+    if not await database_sync_to_async(session.exists)(session.session_key):
+        return AnonymousUser()
+    return cast(User, await get_user(scope))
+
+
+async def nobody() -> User:
+    """A stranger stays one."""
+    return AnonymousUser()
 
 
 def origin_is_ours(scope: Mapping[str, Any]) -> bool:
@@ -181,7 +202,7 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
         while True:
             expires = self.scope["expires"]
             await asyncio.sleep(min(RECHECK_SECONDS, max(0.0, expires - time.time()) if expires else RECHECK_SECONDS))
-            self.scope["user"] = await fresh_user(self.scope)
+            self.scope["user"] = await self.scope["prove"]()
             code = await self._refusal()
             if code is not None:
                 log.info("socket closed", reason="the right to listen ended", code=code)
@@ -210,20 +231,6 @@ def parse_message(raw: str | bytes) -> dict[str, Any]:
     if not isinstance(message, dict) or not isinstance(message.get("op"), str):
         raise RuleError("invalid_message", 'A message is an object with a text "op"')
     return message
-
-
-@database_sync_to_async
-def fresh_user(scope: Mapping[str, Any]) -> User:
-    """The user as the database knows it now, without cached permissions; anonymous once inactive or gone.
-
-    A session that was logged out meanwhile counts as gone.
-    """
-    user = scope["user"]
-    session = scope.get("session")
-    if session is not None and not session.exists(session.session_key):
-        return AnonymousUser()
-    found = type(user)._default_manager.filter(pk=user.pk, is_active=True).first() if user.pk else None
-    return found or AnonymousUser()
 
 
 class SocketContextMiddleware:

@@ -8,12 +8,15 @@ Python's ``repr`` gives them (the shortest text that reads back to the same floa
      "parameters": {...}}
 
 ``costs`` is :meth:`CostTable.document`; offsets are the numbers of ``trading.domain.offsets.Offset``;
-``end_equity`` counts cents. No time, user, path or database is in it.
+``end_equity`` counts cents: of the equity to six decimals, half a cent to the even one. Fees make exact half
+cents common, and which side of one a float lands on depends on the order of the sums. No time, user, path or
+database is in it.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from backtests.domain.costs import CostTable
@@ -37,9 +40,14 @@ def result_hash(
         "data": data_hash,
         "engine": ENGINE_VERSION,
         "fills": _fill_rows(fills, costs.price_tick),
-        "end_equity": round(end_equity * 100),
+        "end_equity": cents(end_equity),
     }
     return hashlib.sha256(canonical(document).encode("ascii")).hexdigest()
+
+
+def cents(amount: float) -> int:
+    """Yuan as whole cents, the same for all floats that agree to six decimals."""
+    return int((Decimal(repr(round(amount, 6))) * 100).to_integral_value(ROUND_HALF_EVEN))
 
 
 def _fill_rows(fills: FillTable, price_tick: float) -> list[list[int]]:

@@ -10,7 +10,7 @@ import pytest
 
 from backtests.domain.engine import ENGINE_VERSION, RunConfig, run
 from backtests.domain.result import RunResult
-from backtests.domain.result_hash import canonical, result_hash
+from backtests.domain.result_hash import canonical, cents, result_hash
 from backtests.tests.domain.series import CODE, HOUR_NS, Scripted, bar_series, flat_costs
 
 COSTS = flat_costs(slippage_ticks=1.0)
@@ -52,6 +52,22 @@ def test_the_document_is_as_written_down(result: RunResult) -> None:
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     assert hashed(result) == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("equity", "expected"),
+    [
+        (972533.7050000014, 97253370),  # one exact sum, 972533.705, added up in two orders
+        (972533.7049999995, 97253370),
+        (972533.715, 97253372),
+        (972533.7049, 97253370),
+        (972533.7051, 97253371),
+        (-0.015, -2),
+        (1e15, 10**17),
+    ],
+)
+def test_half_a_cent_does_not_depend_on_the_order_of_the_sums(equity: float, expected: int) -> None:
+    assert cents(equity) == expected
 
 
 def test_canonical_json_has_sorted_keys_no_spaces_and_shortest_numbers() -> None:

@@ -15,12 +15,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext, pgettext_lazy
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import action, display
 
 from accounts.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin, actor_of, nobody, run_dialog
 from marketdata import services
+from marketdata.admin_columns import HasBarsFilter, both_terms, plain, rate_text
 from marketdata.admin_forms import HolidaysForm
 from marketdata.domain.instrument import Dated, rates_on
 from marketdata.fact_rows import Origin
@@ -78,10 +80,21 @@ class ExchangeAdmin(FactAdmin):
 class ProductAdmin(FactAdmin):
     """What each exchange trades or has traded."""
 
-    list_display = ["code", "exchange", "shown_name", "multiplier", "price_tick", "first_day", "last_day", "origin"]
+    list_display = [
+        "code",
+        "exchange",
+        "shown_name",
+        "shown_multiplier",
+        "shown_tick",
+        "first_day",
+        "last_day",
+        "origin",
+    ]
     list_filter = ["exchange", ("last_day", admin.EmptyFieldListFilter)]
     search_fields = ["code", "name_en", "name_zh"]
     list_select_related = ["exchange"]
+    shown_multiplier = plain("multiplier", _("Multiplier"))
+    shown_tick = plain("price_tick", _("Price tick"))
 
     @display(description=_("Name"))
     def shown_name(self, row: Product) -> str:
@@ -174,32 +187,19 @@ class RateAdmin(FactAdmin):
 class FeeRateAdmin(RateAdmin):
     """Commission."""
 
-    list_display = [
-        "shown_owner",
-        "valid_from",
-        "open_by_money",
-        "open_by_volume",
-        "close_by_money",
-        "close_by_volume",
-        "close_today_by_money",
-        "close_today_by_volume",
-        "origin",
-    ]
+    list_display = ["shown_owner", "valid_from", "shown_open", "shown_close", "shown_close_today", "origin"]
+    shown_open = both_terms("open", pgettext_lazy("offset", "Open"))
+    shown_close = both_terms("close", pgettext_lazy("offset", "Close"))
+    shown_close_today = both_terms("close_today", pgettext_lazy("offset", "Close today"))
 
 
 @admin.register(MarginRate)
 class MarginRateAdmin(RateAdmin):
     """Margin."""
 
-    list_display = [
-        "shown_owner",
-        "valid_from",
-        "long_by_money",
-        "long_by_volume",
-        "short_by_money",
-        "short_by_volume",
-        "origin",
-    ]
+    list_display = ["shown_owner", "valid_from", "shown_long", "shown_short", "origin"]
+    shown_long = both_terms("long", _("Long"))
+    shown_short = both_terms("short", _("Short"))
 
 
 class CoverageInline(TabularInline):
@@ -220,23 +220,26 @@ class InstrumentAdmin(AuditedModelAdmin):
         "code",
         "shown_name",
         "kind",
-        "multiplier",
-        "price_tick",
+        "shown_multiplier",
+        "shown_tick",
         "listed",
         "expires",
         "shown_bars",
-        "simulated",
+        "shown_simulated",
     ]
     list_filter = [
         "product__exchange",
+        HasBarsFilter,
         ("kind", ChoicesDropdownFilter),
         ("product", AutocompleteSelectFilter),
         ("expires", RangeDateFilter),
     ]
     list_filter_submit = True
     list_select_related = ["product"]
-    search_fields = ["code", "name", "product__name_en", "product__name_zh"]
+    search_fields = ["^code", "name", "^product__name_en", "product__name_zh"]
     inlines = [CoverageInline]
+    shown_multiplier = plain("multiplier", _("Multiplier"))
+    shown_tick = plain("price_tick", _("Price tick"))
     has_add_permission = nobody
     fieldsets = [
         (None, {"fields": ["code", "name", "product", "kind", "series", "simulated"]}),
@@ -285,6 +288,11 @@ class InstrumentAdmin(AuditedModelAdmin):
         ]
         return format_html_join(format_html("<br>"), "{}: {} – {} ({})", lines) or "–"
 
+    @display(description=_("Data"), label={"simulated": "warning"})
+    def shown_simulated(self, row: Instrument) -> tuple[str, str] | None:
+        """A word on made-up data, nothing on real."""
+        return ("simulated", _t("simulated")) if row.simulated else None
+
     @display(description=_("Commission in force"))
     def shown_fees(self, row: Instrument) -> str:
         """Open, close and close today, each by money and by lot."""
@@ -293,9 +301,9 @@ class InstrumentAdmin(AuditedModelAdmin):
             lambda fee: (
                 _t("open %(open)s, close %(close)s, close today %(today)s")
                 % {
-                    "open": _rate(fee.open_by_money, fee.open_by_volume),
-                    "close": _rate(fee.close_by_money, fee.close_by_volume),
-                    "today": _rate(fee.close_today_by_money, fee.close_today_by_volume),
+                    "open": rate_text(fee.open_by_money, fee.open_by_volume),
+                    "close": rate_text(fee.close_by_money, fee.close_by_volume),
+                    "today": rate_text(fee.close_today_by_money, fee.close_today_by_volume),
                 }
             ),
         )
@@ -308,8 +316,8 @@ class InstrumentAdmin(AuditedModelAdmin):
             lambda margin: (
                 _t("long %(long)s, short %(short)s")
                 % {
-                    "long": _rate(margin.long_by_money, margin.long_by_volume),
-                    "short": _rate(margin.short_by_money, margin.short_by_volume),
+                    "long": rate_text(margin.long_by_money, margin.long_by_volume),
+                    "short": rate_text(margin.short_by_money, margin.short_by_volume),
                 }
             ),
         )
@@ -321,17 +329,16 @@ class BarImportAdmin(ReadOnlyModelAdmin):
 
     list_display = [
         "id",
-        "created_at",
+        "shown_at",
         "actor",
         "instrument",
         "interval",
         "source",
         "rows_read",
         "stored",
-        "replaced",
         "refused",
         "warning_count",
-        "simulated",
+        "shown_simulated",
     ]
     list_filter = [("instrument", AutocompleteSelectFilter), "interval", "simulated", ("created_at", RangeDateFilter)]
     list_filter_submit = True
@@ -349,6 +356,17 @@ class BarImportAdmin(ReadOnlyModelAdmin):
             else found.defer("warnings")
         )
 
+    @display(description=_("At"), ordering="created_at")
+    def shown_at(self, row: BarImport) -> SafeString:
+        """Shanghai time, on one line."""
+        moment = f"{timezone.localtime(row.created_at):%Y-%m-%d %H:%M}"
+        return format_html('<span class="whitespace-nowrap">{}</span>', moment)
+
+    @display(description=_("Data"), label={"simulated": "warning"})
+    def shown_simulated(self, row: BarImport) -> tuple[str, str] | None:
+        """A word on made-up data, nothing on real."""
+        return ("simulated", _t("simulated")) if row.simulated else None
+
     @display(description=_("Bars outside the trading hours"))
     def shown_warnings(self, row: BarImport) -> str | SafeString:
         """Line and time in the file; the first ones, and how many more there are."""
@@ -365,13 +383,6 @@ class BarImportAdmin(ReadOnlyModelAdmin):
 
 def _name(row: Exchange | Product) -> str:
     return row.name_zh if (get_language() or "").startswith("zh") else row.name_en
-
-
-def _rate(by_money: float, by_volume: float) -> str:
-    """Both terms: "0.01% + 3 yuan", a dash where both are zero."""
-    parts = [f"{by_money * 100:.6g}%"] if by_money else []
-    parts += [_t("%(amount)s yuan a lot") % {"amount": f"{by_volume:.6g}"}] if by_volume else []
-    return " + ".join(parts) or "–"
 
 
 def _in_force(rows: tuple[Dated[Any], ...], describe: Any) -> str:

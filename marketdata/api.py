@@ -50,8 +50,8 @@ class InstrumentFilter(django_filters.FilterSet):
         fields = ["exchange", "product", "kind", "search"]
 
     def filter_search(self, queryset: QuerySet[Instrument], _name: str, value: str) -> QuerySet[Instrument]:
-        """Rows whose code, name or product has the text in it."""
-        names = Q(product__name_en__icontains=value) | Q(product__name_zh__icontains=value)
+        """Rows whose code or name has the text in it, or whose product's English name begins with it."""
+        names = Q(product__name_en__istartswith=value) | Q(product__name_zh__icontains=value)
         return queryset.filter(Q(code__icontains=value) | Q(name__icontains=value) | names)
 
 

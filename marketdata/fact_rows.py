@@ -1,5 +1,6 @@
 """What the tables of facts have in common: column kinds, and where a row comes from."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db import models
@@ -9,14 +10,27 @@ from marketdata.domain.calendar import TradingCalendar
 from quantsite.common.errors import MissingError
 
 
-def money(verbose_name: Any, **options: Any) -> "models.DecimalField[Any, Any]":
+class PlainDecimalField(models.DecimalField[Any, Any]):
+    """A decimal column whose values come back without the zeros that fill its scale: 10, not 10.000000."""
+
+    def from_db_value(self, value: Decimal | None, _expression: Any, _connection: Any) -> Decimal | None:
+        """The same number, shortest form, never with an exponent."""
+        return None if value is None else Decimal(f"{value.normalize():f}")
+
+    def deconstruct(self) -> Any:
+        """For migrations it is Django's column."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.DecimalField", args, kwargs
+
+
+def money(verbose_name: Any, **options: Any) -> PlainDecimalField:
     """A column for amounts of money and contract sizes: 20 digits, six of them decimals."""
-    return models.DecimalField(verbose_name, max_digits=20, decimal_places=6, **options)
+    return PlainDecimalField(verbose_name, max_digits=20, decimal_places=6, **options)
 
 
-def rate(verbose_name: Any, **options: Any) -> "models.DecimalField[Any, Any]":
+def rate(verbose_name: Any, **options: Any) -> PlainDecimalField:
     """A column for a fraction of turnover or contract value; brokers add mark-ups in the eighth decimal."""
-    return models.DecimalField(verbose_name, max_digits=12, decimal_places=10, default=0, **options)
+    return PlainDecimalField(verbose_name, max_digits=12, decimal_places=10, default=0, **options)
 
 
 class Origin(models.TextChoices):

@@ -73,6 +73,22 @@ def test_the_list_of_instruments_shows_what_is_stored(rb: Instrument, alice: Use
     assert "5m: 2024-01-02 – 2024-01-03 (3)" in page
 
 
+def test_instruments_without_bars_can_be_left_out(rb: Instrument, alice: User) -> None:
+    ensure_instrument("hc2405.SHFE", date(2024, 1, 2))
+    path = reverse("admin:marketdata_instrument_changelist")
+    for answer, shown in (("yes", ["rb2405.SHFE"]), ("no", ["hc2405.SHFE"])):
+        page = console(alice).get(path, {"bars": answer})
+        assert [row.code for row in page.context["cl"].queryset] == shown
+
+
+def test_numbers_come_without_filling_zeros(rb: Instrument, ada: User) -> None:
+    page = console(ada).get(reverse("admin:marketdata_instrument_change", args=[rb.pk])).content.decode()
+    assert 'value="10"' in page
+    rates = console(ada).get(reverse("admin:marketdata_feerate_changelist")).content.decode()
+    assert "0.01%" in rates
+    assert "0.0001000000" not in rates
+
+
 def test_the_list_of_instruments_costs_the_same_for_many(rb: Instrument, ada: User) -> None:
     def queries() -> int:
         with CaptureQueriesContext(connection) as seen:

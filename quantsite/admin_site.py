@@ -1,7 +1,7 @@
 """The console's admin site and what its theme asks for on every page."""
 
 import hashlib
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth.views import PasswordChangeView
@@ -48,8 +48,7 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]
             template_name=self.password_change_template or "registration/password_change_form.html",
             extra_context={**self.each_context(request), **(extra_context or {})},
         )
-        answer: HttpResponse = view(request)
-        return answer
+        return cast(HttpResponse, view(request))
 
 
 def environment_label(_request: HttpRequest) -> list[str | Promise]:

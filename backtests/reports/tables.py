@@ -12,6 +12,9 @@ from quantsite.common.times import SHANGHAI_OFFSET_NS
 from trading.domain.offsets import Direction, Offset
 
 FILL_HEADER = ("datetime", "trading_day", "instrument", "direction", "offset", "price", "volume", "commission")
+DRAWDOWN_PLACES = 12
+"""A fraction of the equity: six decimals would be ten yuan in ten million."""
+
 EQUITY_HEADER = ("trading_day", "equity", "net_profit", "commission", "slippage", "drawdown")
 
 Row = tuple[str, ...]
@@ -56,9 +59,9 @@ def fill_rows(fills: FillTable, instrument: str) -> Iterable[Row]:
 
 def equity_rows(days: DayTable) -> Iterable[Row]:
     """The trading days as texts."""
-    columns = (days.equity, days.net_profit, days.commission, days.slippage, days.drawdown)
-    texts = (map(plain, column.tolist()) for column in columns)
-    return zip(iso_days(days.trading_day), *texts, strict=True)
+    money = (map(plain, column.tolist()) for column in (days.equity, days.net_profit, days.commission, days.slippage))
+    drawdown = (plain(fraction, DRAWDOWN_PLACES) for fraction in days.drawdown.tolist())
+    return zip(iso_days(days.trading_day), *money, drawdown, strict=True)
 
 
 def write_fills_csv(file: TextIO, fills: FillTable, instrument: str) -> None:

@@ -15,7 +15,7 @@ datetime,trading_day,instrument,direction,offset,price,volume,commission
 EQUITY = """\
 trading_day,equity,net_profit,commission,slippage,drawdown
 2024-03-04,99995.5,-4.5,12.0052,6,-0.000045
-2024-03-05,99941.9878,-53.5122,4.007,2,-0.00058
+2024-03-05,99941.9878,-53.5122,4.007,2,-0.000580122
 """
 
 

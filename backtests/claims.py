@@ -5,14 +5,20 @@ Whoever finds that a guarded update changed no row has lost the run: somebody el
 
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event, Thread
 from uuid import uuid4
 
-from django.db import transaction
+import structlog
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
 from backtests.models import LEASE, BacktestRun, RunQuerySet, RunStatus
+
+log = structlog.get_logger(__name__)
 
 
 class LeaseLostError(Exception):
@@ -26,6 +32,10 @@ class CancelledError(Exception):
 def worker_name() -> str:
     """A name for one claimant that no other process can have, readable in a log."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+KEEP_SECONDS = 10.0
+"""How often a claim is renewed during a step that reports no progress: two renewals may fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,27 @@ class Claim:
             raise CancelledError
         if cancelled is None or not self.row().update(progress=progress, lease_until=Now() + LEASE):
             raise LeaseLostError(f"backtest run {self.run_id} is no longer held by {self.worker}")
+
+    @contextmanager
+    def kept(self, every: float = KEEP_SECONDS) -> Iterator[None]:
+        """Renew the lease in a thread while one long step runs that cannot report (reading millions of bars)."""
+        done = Event()
+        thread = Thread(target=self._keep, args=(done, every), name=f"lease of run {self.run_id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _keep(self, done: Event, every: float) -> None:
+        try:
+            while not done.wait(every):
+                self.row().update(lease_until=Now() + LEASE)
+        except DatabaseError:  # the step itself will meet it too; until then the lease holds
+            log.warning("lease could not be renewed", run=self.run_id, exc_info=True)
+        finally:
+            connection.close()
 
 
 def claim(run_id: int, worker: str) -> Claim | None:

@@ -100,7 +100,8 @@ def _compute(claim: Claim) -> _Outcome:
     heartbeat(0, 0)
     loading = time.perf_counter()
     costs = cost_table(asked.instrument, CostOptions.from_mapping(asked.costs))
-    bars = Bar.objects.series(asked.instrument, asked.interval, asked.start, asked.end)
+    with claim.kept():
+        bars = Bar.objects.series(asked.instrument, asked.interval, asked.start, asked.end)
     if not len(bars):
         raise RuleError("no_bars", f"{asked.instrument.code} has no {asked.interval} bars in this period.")
     data_hash = bars.data_hash()

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_noop
 
 from accounts.alarms import clear_alarm, raise_alarm
-from accounts.models import Severity
+from accounts.models import Alarm, Severity
 from backtests.alarms import GIVEN_UP, QUEUE_STUCK, QUEUE_SUBJECT, subject_of
 from backtests.models import MAX_ATTEMPTS, BacktestRun, RunStatus
 from backtests.services import wake
@@ -29,6 +29,9 @@ WAKE_AT_MOST = 200
 
 STUCK_AFTER = timedelta(minutes=10)
 """A run that waits this long waits for a worker that is not there."""
+
+TELL_AGAIN = timedelta(minutes=5)
+"""How often a stuck queue counts as a repeat of its alarm."""
 
 GAVE_UP = gettext_noop("Every worker that took this run died over it; it is not tried again.")
 
@@ -67,12 +70,18 @@ def _give_up() -> None:
 def _watch_queue() -> None:
     """An alarm while the oldest run waits too long; it clears itself."""
     stuck = BacktestRun.objects.all().queued().filter(created_at__lt=Now() - STUCK_AFTER).count()
-    if stuck:
+    if stuck and not _told_lately():
         minutes = int(STUCK_AFTER.total_seconds() // 60)
         text = f"{stuck} backtests wait for more than {minutes} minutes: is a worker running?"
         raise_alarm(QUEUE_STUCK, QUEUE_SUBJECT, text, Severity.WARNING)
-    else:
+    elif not stuck:
         clear_alarm(QUEUE_STUCK, QUEUE_SUBJECT)
+
+
+def _told_lately() -> bool:
+    """True while the open alarm is fresh: a repeat every sweep would count the sweeps, not the trouble."""
+    open_alarms = Alarm.objects.open().filter(code=QUEUE_STUCK, subject=QUEUE_SUBJECT)
+    return open_alarms.filter(last_at__gt=Now() - TELL_AGAIN).exists()
 
 
 def _waiting() -> list[int]:

@@ -1,5 +1,6 @@
 """A run belongs to one worker at a time, and a silent worker loses it. Time is moved in the rows, nobody waits."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -126,3 +127,16 @@ def test_two_executions_of_one_run_store_one_result(alice: User, asked: RunReque
     assert (run.status, run.claimed_by, run.attempt) == (RunStatus.SUCCEEDED, "second", 2)
     assert run.fills.count() == run.fill_count
     assert run.days.count() == run.statistics["standard"]["trading_days"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_long_step_without_reports_keeps_the_lease(alice: User, asked: RunRequest) -> None:
+    run = services.run_backtest(alice, asked)
+    mine = taken(run)
+    with mine.kept(every=0.02):
+        let_lease_run_out(run)
+        deadline = time.monotonic() + 10
+        while BacktestRun.objects.all().expired().exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert not BacktestRun.objects.all().expired().exists()
+    assert claim(run.pk, "other") is None

@@ -86,7 +86,7 @@ class NoteForm(BaseDialogForm):  # type: ignore[misc]
 class NewUserForm(forms.ModelForm[User]):
     """A person made by an administrator, active at once."""
 
-    username = forms.CharField(label=_("Name"), max_length=150, widget=UnfoldAdminTextInputWidget)
+    username = forms.CharField(label=_("Username"), max_length=150, widget=UnfoldAdminTextInputWidget)
     password = forms.CharField(
         label=_("Password"),
         strip=False,

@@ -66,7 +66,6 @@ class BacktestRunAdmin(AuditedModelAdmin):
     list_filter_submit = True
     list_per_page = 50
     list_before_template = "admin/backtests/backtestrun/live.html"
-    show_full_result_count = False
     search_fields = ["=id", "strategy", "instrument__code", "owner__username", "result_hash"]
     search_help_text = _("Number, strategy, instrument, owner or result hash")
     ordering = ["-id"]
@@ -130,18 +129,18 @@ class BacktestRunAdmin(AuditedModelAdmin):
     def shown_age(self, run: BacktestRun) -> SafeString:
         """Since it was asked for; the moment stands in the tooltip."""
         return format_html(
-            '<time datetime="{}" title="{}">{}</time>',
+            '<time class="qs-number" datetime="{}" title="{}">{}</time>',
             run.created_at.isoformat(),
             timezone.localtime(run.created_at).strftime("%Y-%m-%d %H:%M:%S"),
-            timesince(run.created_at, depth=1),
+            _t("%(age)s ago") % {"age": timesince(run.created_at, depth=1)},
         )
 
     @display(description=_("Duration, s"))
-    def shown_duration(self, run: BacktestRun) -> str:
+    def shown_duration(self, run: BacktestRun) -> SafeString:
         """From claimed to stored, in seconds."""
-        if run.started_at is None or run.finished_at is None:
-            return "–"
-        return f"{(run.finished_at - run.started_at).total_seconds():.2f}"
+        started, finished = run.started_at, run.finished_at
+        text = f"{(finished - started).total_seconds():.2f}" if started and finished else "–"
+        return format_html('<span class="qs-number">{}</span>', text)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The list, with the words that ``runs.js`` writes into it."""

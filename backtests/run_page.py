@@ -63,6 +63,7 @@ def page_context(run: BacktestRun, user: User) -> dict[str, Any]:
         "share_form": ShareForm(run) if changeable else None,
         "shares": _shares(run) if changeable else [],
         "asked": _asked(run),
+        "fingerprints": _fingerprints(run),
         **(_result(report_input(run), run.bar_count) if run.status == RunStatus.SUCCEEDED else {}),
     }
 
@@ -107,13 +108,20 @@ def _asked(run: BacktestRun) -> list[tables.Pair]:
         (_("Owner"), run.owner.get_username() if run.owner else _("system")),
         (_("Asked for"), f"{run.created_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"),
         (_("Load, run, total in seconds"), _seconds(run)),
+        (_("Engine version"), run.engine_version),
+    ]
+    return [tables.Pair(str(name), str(value)) for name, value in facts if value]
+
+
+def _fingerprints(run: BacktestRun) -> list[tables.Pair]:
+    """What tells whether two runs are the same, and where the log speaks of this one."""
+    found = [
         (_("Result hash"), run.result_hash),
         (_("Data hash"), run.data_hash),
         (_("Source hash"), run.source_hash),
-        (_("Engine version"), run.engine_version),
         (_("Request id"), run.request_id),
     ]
-    return [tables.Pair(str(name), str(value)) for name, value in facts if value]
+    return [tables.Pair(name, value) for name, value in found if value]
 
 
 def _period(run: BacktestRun) -> str:

@@ -57,6 +57,7 @@ print(json.dumps({path: [a.status_code, a.content.decode()] for path, a in answe
     assert status == 200
     for need in ("database", "cache", "broker", "migrations"):
         assert f'quantsite_ready{{need="{need}"}} 0.0' in page
+    assert 'quantsite_metric_source_up{source="accounts.alarms.open_alarms"} 0.0' in page
     assert '"event": "not ready"' in done.stderr
 
 
@@ -68,6 +69,7 @@ def test_metrics_count_requests_by_route_not_by_address(client: Client) -> None:
     assert 'quantsite_http_requests_total{method="GET",status="404",view="other"}' in page
     assert "no/such/page" not in page
     assert "quantsite_alarms_open" in page
+    assert 'quantsite_metric_source_up{source="accounts.alarms.open_alarms"} 1.0' in page
 
 
 @pytest.mark.django_db

@@ -16,7 +16,8 @@ from kombu.exceptions import KombuError
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
-from quantsite.web.metrics import register_collector
+from quantsite.web.metrics import register_collector_without_rows
+from quantsite.web.probe import ask_database
 
 log = structlog.get_logger("quantsite.health")
 
@@ -25,13 +26,6 @@ FAILURES = (DatabaseError, RedisError, KombuError, OSError, ConnectionError, Run
 
 class NotReadyError(RuntimeError):
     """Something that the platform needs is not as it must be."""
-
-
-def database() -> None:
-    """Ask the database for one row."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-        cursor.fetchone()
 
 
 def cache_store() -> None:
@@ -63,7 +57,7 @@ def unapplied() -> list[str]:
 
 
 NEEDS: dict[str, Callable[[], None]] = {
-    "database": database,
+    "database": ask_database,
     "cache": cache_store,
     "broker": broker,
     "migrations": migrations,
@@ -101,7 +95,7 @@ def readyz(_request: HttpRequest) -> HttpResponse:
     return HttpResponse("unready\n" if wrong else "ok\n", status=503 if wrong else 200, content_type="text/plain")
 
 
-@register_collector
+@register_collector_without_rows
 def readiness() -> Iterator[Metric]:
     """One gauge a need: 1 where it is met."""
     gauge = GaugeMetricFamily("quantsite_ready", "1 where the need is met", labels=["need"])

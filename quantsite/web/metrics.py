@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 import structlog
 from django.db import Error as DatabaseError
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import Metric
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+
+from quantsite.web.probe import ask_database
 
 log = structlog.get_logger(__name__)
 
@@ -24,12 +26,10 @@ SECONDS = Histogram(
     registry=REGISTRY,
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-SOURCE_ERRORS = Gauge(
-    "quantsite_metric_source_up", "1 where the figures of a source could be read", ["source"], registry=REGISTRY
-)
 ProcessCollector(registry=REGISTRY)
 
 _sources: dict[str, Source] = {}
+_rowless: dict[str, Source] = {}
 
 
 def register_collector(source: Source) -> Source:
@@ -41,21 +41,44 @@ def register_collector(source: Source) -> Source:
     return source
 
 
-class _Rows(Collector):
+def register_collector_without_rows(source: Source) -> Source:
+    """The same for a source that answers without a database too."""
+    _rowless[f"{source.__module__}.{source.__qualname__}"] = source
+    return source
+
+
+class _Sources(Collector):
     def collect(self) -> Iterator[Metric]:
-        """The metrics of all sources; one that cannot read the database is reported instead of ending the page."""
+        """The metrics of all sources, and which of them could read their rows: a dead database ends no page."""
+        up = GaugeMetricFamily("quantsite_metric_source_up", "1 where a source could read its rows", labels=["source"])
+        for source in _rowless.values():
+            yield from source()
+        there = _database_there()
         for name, source in _sources.items():
-            try:
-                metrics = list(source())
-            except DatabaseError:
-                log.warning("metric source failed", source=name, exc_info=True)
-                SOURCE_ERRORS.labels(name).set(0)
-                continue
-            SOURCE_ERRORS.labels(name).set(1)
-            yield from metrics
+            metrics = _read(name, source) if there else None
+            up.add_metric([name], 0.0 if metrics is None else 1.0)
+            yield from metrics or ()
+        yield up
 
 
-REGISTRY.register(_Rows())
+def _database_there() -> bool:
+    try:
+        ask_database()
+    except DatabaseError as error:
+        log.warning("no metrics from rows", reason=str(error))
+        return False
+    return True
+
+
+def _read(name: str, source: Source) -> list[Metric] | None:
+    try:
+        return list(source())
+    except DatabaseError:
+        log.warning("metric source failed", source=name, exc_info=True)
+        return None
+
+
+REGISTRY.register(_Sources())
 
 
 def exposition() -> tuple[bytes, str]:

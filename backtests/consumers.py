@@ -13,6 +13,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 from django.urls import path
 
+from accounts.audit import record_refusal
 from accounts.models import User
 from backtests.broadcast import RunState, hub, states_of
 from backtests.models import VIEW
@@ -59,6 +60,10 @@ class TasksConsumer(ConsoleConsumer):
     def may_listen(self) -> bool:
         """Whether the user's role includes backtests."""
         return bool(self.scope["user"].has_perm(f"backtests.{VIEW}"))
+
+    def refused(self) -> None:
+        """A role without backtests asked to listen: the audit trail has it."""
+        record_refusal(self.scope["user"], "tasks.listen")
 
     async def op_subscribe(self, message: Mapping[str, Any]) -> None:
         """Acknowledge, then send a snapshot of each channel, or an error where there is nothing to see."""

@@ -11,7 +11,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth.models import Group
 from rest_framework_simplejwt.tokens import AccessToken
 
-from accounts.models import User
+from accounts.models import AuditEntry, User
 from backtests import services
 from backtests.claims import Claim
 from backtests.models import BacktestRun
@@ -147,3 +147,5 @@ async def test_other_roles_are_closed_out(
 ) -> None:
     async with socket_of({"bob": bob, "charlie": charlie}[person]) as socket:
         assert await socket.close_code() == 4403
+    entry = await AuditEntry.objects.alatest("seq")
+    assert (entry.verb, entry.actor_name, entry.after) == ("refused", person, {"verb": "tasks.listen"})

@@ -126,7 +126,7 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
     """Base of our sockets: lets in who is logged in, parses messages, ends when the right to listen ends.
 
     Subclasses write ``async def op_<name>(self, message)`` for each ``op``, and may override ``may_listen``
-    (a question to the database), ``opened`` and ``closed``. A ``RuleError`` of an op is answered as an error.
+    (a question to the database), ``refused``, ``opened`` and ``closed``. A ``RuleError`` of an op is answered as an error.
     """
 
     async def connect(self) -> None:
@@ -136,6 +136,8 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
         self.watch: asyncio.Task[None] | None = None
         code = await self._refusal()
         if code is not None:
+            if code == CLOSE_FORBIDDEN:
+                await database_sync_to_async(self.refused)()
             await self.close(code)
             return
         self.watch = asyncio.create_task(self._close_when_refused())
@@ -173,6 +175,9 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
     def may_listen(self) -> bool:
         """Whether the user holds the permission for this socket; asked again while it is open (synchronous)."""
         return True
+
+    def refused(self) -> None:
+        """Somebody known was not let in: apps write that down (synchronous)."""
 
     async def op_ping(self, message: Mapping[str, Any]) -> None:
         """Answer, so that a client can tell a silent socket from a dead one."""

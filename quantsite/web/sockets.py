@@ -126,7 +126,8 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
     """Base of our sockets: lets in who is logged in, parses messages, ends when the right to listen ends.
 
     Subclasses write ``async def op_<name>(self, message)`` for each ``op``, and may override ``may_listen``
-    (a question to the database), ``refused``, ``opened`` and ``closed``. A ``RuleError`` of an op is answered as an error.
+    (a question to the database), ``refused``, ``opened`` and ``closed``. A ``RuleError`` of an op is
+    answered as an error.
     """
 
     async def connect(self) -> None:

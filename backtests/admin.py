@@ -1,6 +1,7 @@
 """The console's pages about backtests: list, new run, and the page of one run."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -132,7 +133,7 @@ class BacktestRunAdmin(AuditedModelAdmin):
             '<time class="qs-number" datetime="{}" title="{}">{}</time>',
             run.created_at.isoformat(),
             timezone.localtime(run.created_at).strftime("%Y-%m-%d %H:%M:%S"),
-            _t("%(age)s ago") % {"age": timesince(run.created_at, depth=1)},
+            _age(run),
         )
 
     @display(description=_("Duration, s"))
@@ -317,6 +318,12 @@ def _figure(run: BacktestRun, name: str, css: str = "") -> SafeString:
     text = "–" if value is None else FORMS[name].format(value)
     html = '<span class="qs-number {}" data-run-figure="{}" data-name="{}">{}</span>'
     return format_html(html, css, run.pk, name, text)
+
+
+def _age(run: BacktestRun) -> str:
+    if timezone.now() - run.created_at < timedelta(minutes=1):
+        return _t("just now")
+    return _t("%(age)s ago") % {"age": timesince(run.created_at, depth=1)}
 
 
 def _csv(text: str, name: str) -> HttpResponse:

@@ -279,13 +279,14 @@ class InstrumentAdmin(AuditedModelAdmin):
 
     @display(description=_("Bars"))
     def shown_bars(self, row: Instrument) -> str | SafeString:
-        """Interval, first and last trading day, and number of bars; one line an interval."""
+        """Interval, number of bars, first and last trading day; two lines an interval where room is short."""
         lines = [
-            (found.interval, found.first_day, found.last_day, f"{found.bars:,}")
+            (found.interval, f"{found.bars:,}", found.first_day, found.last_day)
             for found in row.coverage.all()
             if found.bars
         ]
-        return format_html_join(format_html("<br>"), "{}: {} – {} ({})", lines) or "–"
+        html = '<span class="qs-line">{} × {}</span> <span class="qs-line qs-soft">{} – {}</span>'
+        return format_html_join(SafeString("<br>"), html, lines) or "–"
 
     @display(description=_("Data"), label={"simulated": "warning"})
     def shown_simulated(self, row: Instrument) -> tuple[str, str] | None:
@@ -372,7 +373,7 @@ class BarImportAdmin(ReadOnlyModelAdmin):
         shown = [(_t("line %(line)s: %(time)s") % {"line": line, "time": time},) for line, time in row.warnings]
         if not shown:
             return "–"
-        lines = format_html_join(format_html("<br>"), "{}", shown[:SHOWN_WARNINGS])
+        lines = format_html_join(SafeString("<br>"), "{}", shown[:SHOWN_WARNINGS])
         hidden = len(shown) - SHOWN_WARNINGS
         if hidden <= 0:
             return lines

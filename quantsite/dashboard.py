@@ -28,7 +28,7 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Tile:
-    """One number: what it is, its value, a note below; ``tone`` is '', ``warning`` or ``critical``."""
+    """One number: what it is, its value, a note below; ``tone`` is '', a severity, ``profit`` or ``loss``."""
 
     title: str | Promise
     value: str
@@ -146,7 +146,8 @@ def _best_known(latest: list[BacktestRun], request: HttpRequest) -> list[Tile]:
         "run": f"#{finished.pk} {finished.strategy} {finished.instrument.code}",
     }
     value = f"{percent(finished.total_return, signed=True)} %"
-    return [Tile(_("Net return of the last run"), value, note, url=change_url(request, finished))]
+    tone = run_row(request, finished)["sign"]
+    return [Tile(_("Net return of the last run"), value, note, tone, change_url(request, finished))]
 
 
 def _queue(runs: Any, url: str) -> Tile:

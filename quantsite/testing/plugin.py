@@ -6,7 +6,6 @@ the run. ``QUANTSITE_TEST_SIZE=embedded`` starts nothing and tests the embedded 
 
 import os
 import secrets
-import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,7 +25,6 @@ class TestBed:
 
     def __init__(self) -> None:
         self.servers: Servers | None = None
-        self.folder: tempfile.TemporaryDirectory[str] | None = None
 
     def prepare(self) -> None:
         """Set the environment: once in the controlling process, whose workers inherit it."""
@@ -36,18 +34,17 @@ class TestBed:
 
     def _set_environment(self) -> None:
         if "PYTEST_XDIST_WORKER" in os.environ:
-            _use_own_redis_database()
+            _use_own_share(int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")))
             return
-        self.folder = tempfile.TemporaryDirectory(prefix="quantsite-var-", ignore_cleanup_errors=True)
-        os.environ["QUANTSITE_VAR_DIR"] = self.folder.name
         if embedded():
             for name in (*WANTED, "CELERY_BROKER_URL"):
                 os.environ.pop(name, None)
+        missing = () if embedded() else tuple(name for name in WANTED if not os.environ.get(name))
+        self.servers = start(missing)
+        os.environ.update(self.servers.urls)
+        os.environ["QUANTSITE_VAR_DIR"] = str(self.servers.folder)
+        if embedded():
             return
-        missing = tuple(name for name in WANTED if not os.environ.get(name))
-        if missing:
-            self.servers = start(missing)
-            os.environ.update(self.servers.urls)
         os.environ.setdefault("CELERY_BROKER_URL", os.environ["REDIS_URL"])
         os.environ.setdefault("QUANTSITE_HTTPS", "0")  # tests speak http
         for name in SECRETS:
@@ -57,8 +54,6 @@ class TestBed:
         """Stop what was started."""
         if self.servers:
             self.servers.stop()
-        if self.folder:
-            self.folder.cleanup()
 
 
 def embedded() -> bool:
@@ -66,17 +61,15 @@ def embedded() -> bool:
     return os.environ.get("QUANTSITE_TEST_SIZE") == "embedded"
 
 
-def _use_own_redis_database() -> None:
-    """Workers share one Redis server: database 0 is left alone, worker gw0 takes 1, gw1 takes 2, ..."""
+def _use_own_share(worker: int) -> None:
+    """Workers share servers and folder: each takes a Redis database (0 is left alone) and a folder of its own."""
+    os.environ["QUANTSITE_VAR_DIR"] = str(Path(os.environ["QUANTSITE_VAR_DIR"]) / f"gw{worker}")
     address = os.environ.get("REDIS_URL")
-    if not address:
-        return
-    number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")) + 1
-    own = urlsplit(address)._replace(path=f"/{number}").geturl()
-    if os.environ.get("CELERY_BROKER_URL") == address:
-        os.environ["CELERY_BROKER_URL"] = own
-    os.environ["REDIS_URL"] = own
-    os.environ["QUANTSITE_VAR_DIR"] = str(Path(os.environ["QUANTSITE_VAR_DIR"]) / f"gw{number - 1}")
+    if address:
+        own = urlsplit(address)._replace(path=f"/{worker + 1}").geturl()
+        if os.environ.get("CELERY_BROKER_URL") == address:
+            os.environ["CELERY_BROKER_URL"] = own
+        os.environ["REDIS_URL"] = own
 
 
 bed = TestBed()

@@ -4,6 +4,7 @@ Arguments go to pytest; with any given, only the first part runs (``make test AR
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 
 FLOOR = 85
 COVERED = {"domain": "*/domain/*", "services": "*/services.py"}
+SPREAD = ("-n", "2", "--dist", "worksteal")
 KEYS = ("tests", "failures", "errors", "skipped")
 
 
@@ -23,11 +25,9 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="quantsite-run-") as folder:
         reports = [Path(folder) / "servers.xml", Path(folder) / "embedded.xml"]
         _say("the suite on PostgreSQL and Redis")
-        code = _pytest(
-            "-n", "2", "--dist", "worksteal", "--durations=10", "--cov", "--cov-report=", f"--junitxml={reports[0]}"
-        )
+        code = _pytest(*SPREAD, "--durations=10", "--cov", "--cov-report=", f"--junitxml={reports[0]}")
         _say("the smoke tests on the embedded default")
-        code = _pytest("-m", "embedded", f"--junitxml={reports[1]}", size="embedded") or code
+        code = _pytest(*SPREAD, "-m", "embedded", f"--junitxml={reports[1]}", size="embedded") or code
         code = _coverage() or code
         _close(reports)
     return code
@@ -49,12 +49,15 @@ def _coverage() -> int:
 
 
 def _call(command: list[str], environment: dict[str, str]) -> int:
-    """The exit code; on Ctrl-C the child clears up first, since it got the same signal."""
+    """The exit code. On Ctrl-C the child got the same signal and clears up first; on another it ends with us."""
     with subprocess.Popen(command, env=environment) as child:
         try:
             return child.wait()
         except KeyboardInterrupt:
             child.wait()
+            raise
+        except SystemExit:
+            child.terminate()
             raise
 
 
@@ -76,6 +79,7 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -20,7 +19,7 @@ OWNER = """
 import sys, time
 from quantsite.testing.servers import start
 servers = start()
-print(servers.guardian.pid, servers.urls["DATABASE_URL"].split("host=")[1], flush=True)
+print(servers.guardian.pid, servers.folder, flush=True)
 time.sleep(60)
 """
 
@@ -33,10 +32,6 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
     started = start(road=road)
     yield started
     started.stop()
-
-
-def socket_folder(servers: Servers) -> Path:
-    return Path(parse_qs(urlsplit(servers.urls["DATABASE_URL"]).query)["host"][0])
 
 
 def test_postgres_is_set_as_the_platform_needs_it(servers: Servers) -> None:
@@ -67,13 +62,14 @@ def test_redis_answers_on_loopback_only(servers: Servers) -> None:
 
 
 def test_nothing_is_left_after_stop(servers: Servers) -> None:
-    folder = socket_folder(servers)
-    assert folder.is_dir()
+    base = servers.folder.parent
+    assert str(base) in servers.urls["DATABASE_URL"]
+    (servers.folder / "written by the owner").touch()
 
     servers.stop()
 
-    assert not folder.parent.exists()
-    assert running_below(folder.parent) == []
+    assert not base.exists()
+    assert running_below(base) == []
     with pytest.raises(redis.ConnectionError):
         redis.Redis.from_url(servers.urls["REDIS_URL"]).ping()
 
@@ -84,7 +80,7 @@ def test_nothing_is_left_after_the_owner_was_ended(word: signal.Signals) -> None
         assert owner.stdout
         guardian, _, address = owner.stdout.readline().strip().partition(" ")
         folder = Path(address).parent
-        assert folder.is_dir()
+        assert len(running_below(folder)) >= 2
         owner.send_signal(word)
         owner.wait()
     wait_until_gone(int(guardian))
@@ -93,10 +89,12 @@ def test_nothing_is_left_after_the_owner_was_ended(word: signal.Signals) -> None
     assert running_below(folder) == []
 
 
-def test_only_what_is_asked_for_is_started() -> None:
-    started = start(("REDIS_URL",))
+@pytest.mark.parametrize("names", [(), ("REDIS_URL",)])
+def test_only_what_is_asked_for_is_started(names: tuple[str, ...]) -> None:
+    started = start(names)
     try:
-        assert set(started.urls) == {"REDIS_URL"}
+        assert set(started.urls) == set(names)
+        assert started.folder.stat().st_mode & 0o777 == 0o700
     finally:
         started.stop()
 
@@ -111,15 +109,15 @@ def test_wheels_are_found_where_nothing_is_installed(monkeypatch: pytest.MonkeyP
 
 
 def running_below(folder: Path) -> list[str]:
-    """Command lines of processes that name ``folder``; [] where the system has no /proc."""
+    """Processes that work in ``folder`` or below; [] where the system has no /proc."""
     found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    for path in Path("/proc").glob("[0-9]*/cwd"):
         try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:  # it ended while we looked
+            working = path.readlink()
+        except OSError:  # it ended while we looked, or is none of ours
             continue
-        if str(folder) in line and path.parent.name != str(os.getpid()):
-            found.append(line)
+        if working.is_relative_to(folder):
+            found.append(f"{path.parent.name} in {working}")
     return found
 
 

@@ -79,6 +79,7 @@ def test_it_acts_for_the_person_named(alice: User, bob: User, asked: RunRequest)
         (["--start", "2024-13-01"], "no day such as"),
         (["--commission-rate=-1"], "0 or more"),
         (["--fills", "/nowhere/at/all.csv"], "does not exist"),
+        (["--report", "/"], "is a folder"),
         (["--capital", "0"], "above 0"),
     ],
 )

@@ -202,9 +202,10 @@ class _Preparation:
         tick = self.rules.ticks(day)
         for name in PRICE_COLUMNS:
             prices = self.file.values[name]
+            judged = np.where(self.sound, prices, 0.0)  # what is refused may be infinite
             off = np.zeros(len(prices), dtype=np.bool_)
             for size in np.unique(tick).tolist():
-                off |= (tick == size) & ~on_grid_array(prices, size)
+                off |= (tick == size) & ~on_grid_array(judged, size)
             self._refuse(off, _cell(name, prices, "is no multiple of the price tick", tick))
 
     def _check_hours(self, start: LongColumn, day: DayColumn) -> list[Outside]:

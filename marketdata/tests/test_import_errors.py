@@ -38,6 +38,7 @@ BAD_ROWS = [
 ]
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize(("row", "reason"), BAD_ROWS)
 def test_one_bad_row_stops_the_file(tmp_path: Path, row: str, reason: str) -> None:
     path = write_bars(tmp_path / "rb.csv", *SOUND, row)

@@ -137,3 +137,5 @@ def _check_folders(files: Iterable[Path | None]) -> None:
     for file in files:
         if file and not file.absolute().parent.is_dir():
             raise CommandError(f"{file}: the folder {file.absolute().parent} does not exist")
+        if file and file.is_dir():
+            raise CommandError(f"{file} is a folder: name a file")

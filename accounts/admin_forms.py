@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.auth.models import Group, Permission
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.forms import AdminOwnPasswordChangeForm, BaseDialogForm
+from unfold.forms import AdminOwnPasswordChangeForm, AuthenticationForm, BaseDialogForm
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
@@ -20,6 +20,22 @@ from accounts.models import User
 from accounts.roles import shown_role
 
 PERMISSIONS = {"add": _("Can add"), "change": _("Can change"), "delete": _("Can delete"), "view": _("Can view")}
+
+
+class ConsoleLoginForm(AuthenticationForm):  # type: ignore[misc]
+    """The login page; who proves to be somebody but has no role learns that, not that the password is wrong."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Refuse people without a role.
+
+        Raises:
+            forms.ValidationError: the person may not enter the console.
+        """
+        if user.is_active and not user.is_staff:
+            raise forms.ValidationError(
+                _("This account has no role yet. An administrator can give it one."), code="no_role"
+            )
+        super().confirm_login_allowed(user)
 
 
 class ReasonForm(BaseDialogForm):  # type: ignore[misc]

@@ -123,7 +123,13 @@ def initial_of(run: BacktestRun) -> dict[str, Any]:
     same = {name: getattr(run, name) for name in ("strategy", "interval", "start", "end", "capital", "volume")}
     costs = {f"cost_{name}": value for name, value in run.costs.items()}
     chosen = {parameter_field(run.strategy, name): value for name, value in run.parameters.items()}
-    return {**same, "instrument": run.instrument_id, "close_at_end": run.close_at_end, **costs, **chosen}
+    filled = {**same, "instrument": run.instrument_id, "close_at_end": run.close_at_end, **costs, **chosen}
+    return {name: _short(value) for name, value in filled.items()}
+
+
+def _short(value: Any) -> Any:
+    """A whole number without the ".0" of a float."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _length(interval: str) -> tuple[int, str]:

@@ -318,6 +318,7 @@ UNFOLD: dict[str, Any] = {
     "DASHBOARD_CALLBACK": "quantsite.admin_site.dashboard",
     "STYLES": ["quantsite.admin_site.stylesheet"],
     "COLORS": {"primary": PRIMARY},
+    "LOGIN": {"form": "accounts.admin_forms.ConsoleLoginForm"},
     "COMMAND": {"search_models": True, "show_history": False},
     "SIDEBAR": {
         "show_search": True,

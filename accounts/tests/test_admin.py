@@ -64,6 +64,13 @@ def test_somebody_without_a_role_meets_the_login_page(charlie: User) -> None:
     assert (answer.status_code, answer.headers["Location"].split("?")[0]) == (302, reverse("admin:login"))
 
 
+def test_only_the_right_password_tells_that_a_role_is_missing(charlie: User) -> None:
+    for password, told in ((PASSWORD, True), ("wrong", False)):
+        answer = Client().post(reverse("admin:login"), {"username": "charlie", "password": password})
+        assert answer.status_code == 200
+        assert ("has no role yet" in answer.content.decode()) is told
+
+
 def test_a_login_at_the_console_is_written_down_and_locked_after_failures(ada: User) -> None:
     client = Client()
     form = {"username": "ada", "password": PASSWORD}

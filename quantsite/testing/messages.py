@@ -34,7 +34,7 @@ KEYWORDS = {
     "npgettext": ((1, "c"), 2, 3),
     "npgettext_lazy": ((1, "c"), 2, 3),
 }
-PLACEHOLDER = re.compile(r"%\(\w+\)[sdif]|%[sdif](?!\w)|\{\w*\}")
+PLACEHOLDER = re.compile(r"%\(\w+\)[\d.]*[sdifgr]|%[sdif](?!\w)|\{\w*\}")
 
 
 @dataclass(frozen=True)

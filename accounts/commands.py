@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, OperationalError, connection
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -35,9 +35,12 @@ class ActorCommand(BaseCommand):
         except RuleError as error:
             raise CommandError(sentence(error)) from error
         except DatabaseError as error:
-            if not _is_missing_table(error):
+            if _is_missing_table(error):
+                raise CommandError(_("The database has no tables yet: run manage.py migrate first")) from error
+            if not isinstance(error, OperationalError) or not _is_unreachable():
                 raise
-            raise CommandError(_("The database has no tables yet: run manage.py migrate first")) from error
+            text = _("The database cannot be reached: start it, or mend DATABASE_URL (%(reason)s)")
+            raise CommandError(text % {"reason": " ".join(str(error).split())}) from error
 
 
 def find_actor(name: str | None) -> User | None:
@@ -52,7 +55,17 @@ def find_actor(name: str | None) -> User | None:
 
 def sentence(error: RuleError) -> str:
     """A rule's error as one line; refused inputs are named after it."""
-    return "; ".join([str(error.text), *(f"{name}: {text}" for name, text in error.fields.items())])
+    text = str(error.text)
+    return "; ".join([text, *(f"{name}: {reason}" for name, reason in error.fields.items() if reason not in text)])
+
+
+def _is_unreachable() -> bool:
+    """Whether no connection to the database can be had any more."""
+    try:
+        connection.ensure_connection()
+        return not connection.is_usable()
+    except DatabaseError:
+        return True
 
 
 def _is_missing_table(error: DatabaseError) -> bool:

@@ -17,6 +17,12 @@ from strategies import registry
 
 T = TypeVar("T")
 
+MAX_CAPITAL = 1e15
+"""Yuan. Above it a float64 no longer tells hundredths apart."""
+
+MAX_VOLUME = 1e6
+"""Lots a target; no exchange lets anybody hold as many."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedRequest:
@@ -125,10 +131,10 @@ def _check_costs(request: RunRequest, instrument: Instrument) -> None:
 
 
 def _check_money(request: RunRequest, faults: _Faults) -> None:
-    """Capital above zero, and whole lots."""
-    if not (isfinite(request.capital) and request.capital > 0):
-        faults.add("capital", _("capital must be above 0, not %(value)s.") % {"value": request.capital})
-    if not (isfinite(request.volume) and request.volume >= 1 and float(request.volume).is_integer()):
-        faults.add(
-            "volume", _("volume must be a whole number of lots, at least 1, not %(value)s.") % {"value": request.volume}
-        )
+    """Capital above zero, and whole lots, both small enough that a sum of them keeps its cents."""
+    if not 0 < request.capital <= MAX_CAPITAL:
+        text = _("capital must be above 0 and at most %(limit).0f, not %(value)s.")
+        faults.add("capital", text % {"limit": MAX_CAPITAL, "value": request.capital})
+    if not (1 <= request.volume <= MAX_VOLUME and float(request.volume).is_integer()):
+        text = _("volume must be a whole number of lots, from 1 to %(limit).0f, not %(value)s.")
+        faults.add("volume", text % {"limit": MAX_VOLUME, "value": request.volume})

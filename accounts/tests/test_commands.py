@@ -1,6 +1,10 @@
 """Commands that act for somebody, and letting people in from the shell."""
 
 import io
+import os
+import socket
+import subprocess
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -23,7 +27,9 @@ class Act(ActorCommand):
 
     def handle(self, **options: Any) -> str:
         if options["break"]:
-            raise RuleError("broken", "The rule is broken.", fields={"price": "It is off the grid."})
+            raise RuleError(
+                "broken", "The rule is broken. It has no volume.", fields={"price": "Off grid.", "volume": "no volume"}
+            )
         return self.actor.username if self.actor else "system"
 
 
@@ -43,7 +49,7 @@ def test_an_unknown_or_inactive_actor_is_a_sentence(alice: User) -> None:
 
 @pytest.mark.django_db
 def test_a_broken_rule_is_a_sentence_with_its_fields() -> None:
-    with pytest.raises(CommandError, match=r"^The rule is broken\.; price: It is off the grid\.$"):
+    with pytest.raises(CommandError, match=r"^The rule is broken\. It has no volume\.; price: Off grid\.$"):
         call_command(Act(), "--break")
 
 
@@ -54,6 +60,32 @@ def test_missing_tables_are_a_sentence() -> None:
         cursor.execute("ALTER TABLE accounts_user RENAME TO accounts_user_hidden")
     with pytest.raises(CommandError, match="migrate"):
         call_command(Act(), user="alice")
+
+
+@pytest.mark.servers
+def test_a_database_that_is_away_is_a_sentence() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"postgres://desk@127.0.0.1:{free.getsockname()[1]}/desk"
+    environment = {
+        **os.environ,
+        "DATABASE_URL": nobody,
+        "QUANTSITE_SECRET_KEY": "s" * 60,
+        "QUANTSITE_AUDIT_KEY": "a" * 60,
+    }
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "verify_audit"],
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "CommandError: The database cannot be reached: start it, or mend DATABASE_URL" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.django_db

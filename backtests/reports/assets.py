@@ -8,6 +8,9 @@ from importlib.resources import files
 
 from quantsite.web.assets import BOKEH_FILES, bokeh_folder
 
+CDN = "https://cdn.jsdelivr.net/"
+"""Stands twice in bokeh.min.js, for MathJax and an icon font, neither of which a report uses."""
+
 
 @cache
 def report_scripts() -> tuple[str, ...]:
@@ -15,9 +18,14 @@ def report_scripts() -> tuple[str, ...]:
 
     Raises ``FileNotFoundError`` where the bokeh wheel does not carry what we need.
     """
-    library = [(bokeh_folder() / name).read_text(encoding="utf-8") for name in BOKEH_FILES]
+    library = [_offline((bokeh_folder() / name).read_text(encoding="utf-8")) for name in BOKEH_FILES]
     own = files("quantsite").joinpath("static/quantsite/charts.js").read_text(encoding="utf-8")
     return tuple(map(inside_script, [*library, own]))
+
+
+def _offline(text: str) -> str:
+    """The chart library without the address from which it would fetch a typesetter of formulas: we set none."""
+    return text.replace(CDN, "about:blank#")
 
 
 @cache

@@ -154,3 +154,7 @@ def test_a_gain_and_a_loss_differ_by_sign_word_and_colour() -> None:
     assert (headlines(won)[0].tone, headlines(won)[0].sign, headlines(won)[0].value) == ("gain", "▲", "+12.00")
     assert (headlines(report_input())[0].tone, headlines(report_input())[0].sign) == ("loss", "▼")
     assert '<body class="green-up">' in render_report(report_input(red_up=False))
+
+
+def test_the_library_inside_names_no_server_it_would_ask() -> None:
+    assert not any("cdn." in script for script in report_scripts())

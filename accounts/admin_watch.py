@@ -87,7 +87,7 @@ class AlarmAdmin(ReadOnlyModelAdmin):
     """Alarms, worst first."""
 
     list_display = ["shown_severity", "shown_title", "subject", "text", "count", "first_at", "last_at", "shown_state"]
-    list_display_links = ["shown_title"]
+    list_display_links = ["shown_severity", "shown_title"]
     list_filter = [("severity", ChoicesDropdownFilter), ("cleared_at", admin.EmptyFieldListFilter)]
     search_fields = ["code", "subject", "text"]
     fields = [

@@ -4,7 +4,10 @@ from importlib import import_module
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from quantsite.common.texts import use_translator
 
 
 class QuantsiteConfig(AppConfig):
@@ -15,7 +18,8 @@ class QuantsiteConfig(AppConfig):
     verbose_name = "quantsite"
 
     def ready(self) -> None:
-        """Load the Celery app (so that ``current_app`` is ours) and the system checks."""
+        """Load the Celery app (so that ``current_app`` is ours) and the checks; let the rules speak by gettext."""
+        use_translator(gettext)
         import_module("quantsite.celery")
         import_module("quantsite.checks")
 

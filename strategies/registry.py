@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 
-from django.utils.translation import gettext as _
-
 from quantsite.common.errors import MissingError
+from quantsite.common.texts import did_you_mean, say, sentences
 from strategies import library
 from strategies.domain.parameters import ParameterInfo
 from strategies.domain.strategy import BaseStrategy
@@ -47,9 +46,9 @@ def get(name: str) -> type[BaseStrategy]:
         return _classes()[name]
     except KeyError:
         near = get_close_matches(name, names(), n=1, cutoff=0.5)
-        hint = [_("Did you mean %(near)s?") % {"near": repr(near[0])}] if near else []
-        known = _("Known: %(known)s.") % {"known": ", ".join(names())}
-        text = " ".join([_("There is no strategy %(name)s.") % {"name": repr(name)}, *hint, known])
+        known = say("Known: %(known)s.", known=", ".join(names()))
+        text = say("There is no strategy %(name)s.", name=repr(name))
+        text = sentences(text, did_you_mean(near[0] if near else None), known)
         raise MissingError("unknown_strategy", text, fields={"strategy": text}) from None
 
 

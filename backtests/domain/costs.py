@@ -8,9 +8,19 @@ from typing import Any, TypeVar
 
 from marketdata.domain.instrument import Dated, FeeRates, MarginRates, rates_on
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import say, unsaid
 from trading.domain.ledger import Terms
 
 Rates = TypeVar("Rates", FeeRates, MarginRates)
+
+_UNSOUND = {
+    "multiplier": unsaid("multiplier must be above 0, not %(value)r."),
+    "price_tick": unsaid("price tick must be above 0, not %(value)r."),
+    "slippage_ticks": unsaid("slippage must be 0 ticks or more, not %(value)r."),
+    "fees": unsaid("there is no fee row: give a commission rate (0 is one)."),
+    "margins": unsaid("there is no margin row: give a margin rate (0 is one)."),
+}
+"""What is said of a figure that makes no sense, by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +38,15 @@ class CostTable:
     margins: tuple[Dated[MarginRates], ...]
 
     def __post_init__(self) -> None:
-        faults = {
-            "multiplier": "" if _positive(self.multiplier) else f"multiplier must be above 0, not {self.multiplier!r}.",
-            "price_tick": "" if _positive(self.price_tick) else f"price tick must be above 0, not {self.price_tick!r}.",
-            "slippage_ticks": ""
-            if math.isfinite(self.slippage_ticks) and self.slippage_ticks >= 0
-            else f"slippage must be 0 ticks or more, not {self.slippage_ticks!r}.",
-            "fees": "" if self.fees else "there is no fee row: give a commission rate (0 is one).",
-            "margins": "" if self.margins else "there is no margin row: give a margin rate (0 is one).",
+        sound = {
+            "multiplier": _positive(self.multiplier),
+            "price_tick": _positive(self.price_tick),
+            "slippage_ticks": math.isfinite(self.slippage_ticks) and self.slippage_ticks >= 0,
+            "fees": bool(self.fees),
+            "margins": bool(self.margins),
         }
-        faults = {name: text for name, text in faults.items() if text} or self._rate_faults()
+        faults = {name: say(_UNSOUND[name], value=getattr(self, name)) for name, well in sound.items() if not well}
+        faults = faults or self._rate_faults()
         if faults:
             raise RuleError("invalid_costs", " ".join(faults.values()), fields=faults)
 
@@ -46,7 +55,7 @@ class CostTable:
         rates: list[FeeRates | MarginRates] = [row.value for row in self.fees]
         rates += [row.value for row in self.margins]
         return {
-            name: f"{name} must be 0 or more, not {rate!r}."
+            name: say("%(name)s must be 0 or more, not %(value)s.", name=name, value=rate)
             for value in rates
             for name, rate in asdict(value).items()
             if not (math.isfinite(rate) and rate >= 0)

@@ -33,6 +33,7 @@ from backtests.domain.recorder import DayRow, FillRow, Recorder
 from backtests.domain.result import RunResult
 from marketdata.domain.bars import Bar, BarSeries
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import say, unsaid
 from strategies.domain.strategy import BaseStrategy, OrderUpdate, Signal, UpdateKind
 from trading.domain.ledger import Ledger
 from trading.domain.matching import fill_price, slippage_cost
@@ -47,6 +48,11 @@ PROGRESS_BARS = 4096
 Progress = Callable[[int, int], None]
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+_NOT_POSITIVE = {
+    "capital": unsaid("capital must be above 0, not %(number)r."),
+    "volume": unsaid("volume must be above 0, not %(number)r."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         given = {"capital": self.capital, "volume": self.volume}
         faults = {
-            name: f"{name} must be above 0, not {number!r}."
+            name: say(_NOT_POSITIVE[name], number=number)
             for name, number in given.items()
             if not (math.isfinite(number) and number > 0)
         }
@@ -100,7 +106,8 @@ def _day_bounds(bars: BarSeries) -> list[tuple[int, int]]:
     steps = np.diff(bars.trading_day)
     if (steps < 0).any():
         day = _to_date(int(bars.trading_day[int(np.argmax(steps < 0)) + 1]))
-        raise RuleError("bars_not_ascending", f"The bars go back to trading day {day}: sort them by start.")
+        text = say("The bars go back to trading day %(day)s: sort them by start.", day=day)
+        raise RuleError("bars_not_ascending", text)
     cuts = [0, *(np.flatnonzero(steps) + 1).tolist(), len(bars)]
     return [(first, stop) for first, stop in pairwise(cuts) if stop > first]
 
@@ -182,7 +189,8 @@ class _Replay:
     def _decide(self, signal: Signal) -> None:
         target = signal.target * self.config.volume
         if not math.isfinite(target):
-            raise RuleError("invalid_signal", f"A signal's target must be a number, not {signal.target!r}.")
+            text = say("A signal's target must be a number, not %(target)r.", target=signal.target)
+            raise RuleError("invalid_signal", text)
         self.target = target
         self.waiting = target != self.held
 

@@ -87,6 +87,14 @@ def test_a_refused_input_is_told_beside_its_field(
     assert not BacktestRun.objects.exists()
 
 
+def test_a_rule_speaks_the_language_of_the_form(alice: User, asked: RunRequest, sim: Any) -> None:
+    form = form_of(asked, sim.pk, double_ma__fast=9, double_ma__slow=5)
+    answer = logged_in(alice).post(ADD, form, headers={"accept-language": "zh-hans"})
+    assert answer.context["adminform"].form.errors["double_ma__fast"] == [
+        "fast（9）必须小于 slow（5）：请调低 fast 或调高 slow。"
+    ]
+
+
 def test_a_new_run_from_an_old_one_starts_with_its_request(alice: User, asked: RunRequest, sim: Any) -> None:
     run = finished(alice, asked)
     client = logged_in(alice)

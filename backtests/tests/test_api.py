@@ -66,6 +66,26 @@ def test_a_refused_body_names_the_field_and_stores_nothing(
     assert not BacktestRun.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("parameters", "field", "text"),
+    [
+        ({"slwo": 9}, "slwo", "没有参数 'slwo'。 您是指 'slow' 吗？ 可用的：fast, slow。"),
+        ({"fast": 0}, "fast", "fast 必须大于或等于 1，而不是 0。"),
+        ({"fast": "many"}, "fast", "fast 必须是整数，而不是 'many'。"),
+        ({"fast": 9, "slow": 5}, "fast", "fast（9）必须小于 slow（5）：请调低 fast 或调高 slow。"),
+    ],
+)
+def test_a_wrong_parameter_is_told_in_the_language_asked_for(
+    api: Any, alice: User, asked: RunRequest, parameters: dict[str, Any], field: str, text: str
+) -> None:
+    body = body_of(asked) | {"parameters": parameters}
+    answer = api(alice).post(URL, body, headers={"accept-language": "zh-hans"})
+    assert answer.status_code == 400
+    assert answer.json()["fields"] == {field: text}
+    english = api(alice).post(URL, body, headers={"accept-language": "en"}).json()["fields"][field]
+    assert english.isascii()
+
+
 def test_what_is_not_ones_own_is_not_there(api: Any, alice: User, asked: RunRequest) -> None:
     run = finished(alice, asked)
     rob = User.objects.create_user(username="rob", password="correct horse battery staple")

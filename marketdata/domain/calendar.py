@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import say
 
 DayColumn = npt.NDArray[np.int32]
 
@@ -119,6 +120,6 @@ class TradingCalendar:
             raise self._outside(day)
 
     def _outside(self, day: date) -> RuleError:
-        return RuleError(
-            "outside_calendar", f"The trading calendar ({self.first} to {self.last}) does not reach {day}."
-        )
+        given = {"first": self.first, "last": self.last, "day": day}
+        text = say("The trading calendar (%(first)s to %(last)s) does not reach %(day)s.", **given)
+        return RuleError("outside_calendar", text)

@@ -6,6 +6,7 @@ from datetime import date
 
 from marketdata.domain.instrument import InstrumentKind
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import did_you_mean, say, sentences
 
 SIMULATED_EXCHANGE = "SIM"
 """Carries made-up data only."""
@@ -62,18 +63,17 @@ def parse_code(text: str) -> InstrumentCode:
     """
     symbol, dot, exchange = text.strip().rpartition(".")
     if not dot or exchange not in EXCHANGES:
-        raise RuleError(
-            "unknown_exchange", f"{text!r} names no exchange: write symbol.EXCHANGE with one of {', '.join(EXCHANGES)}."
-        )
+        known = ", ".join(EXCHANGES)
+        told = say("%(text)r names no exchange: write symbol.EXCHANGE with one of %(known)s.", text=text, known=known)
+        raise RuleError("unknown_exchange", told)
     if _OPTION.fullmatch(symbol) or _COMBINATION.fullmatch(symbol):
-        raise RuleError(
-            "unsupported_instrument", f"{text!r} is an option or a combination: only futures are supported."
-        )
+        told = say("%(text)r is an option or a combination: only futures are supported.", text=text)
+        raise RuleError("unsupported_instrument", told)
     parsed = _parse_symbol(symbol, exchange)
     if parsed is None:
         likely = _likely(symbol, exchange)
-        hint = f" Did you mean {likely.code!r}?" if likely else ""
-        raise RuleError("invalid_code", f"{symbol!r} is no futures symbol as {exchange} writes them.{hint}")
+        told = say("%(symbol)r is no futures symbol as %(exchange)s writes them.", symbol=symbol, exchange=exchange)
+        raise RuleError("invalid_code", sentences(told, did_you_mean(likely.code if likely else None)))
     return parsed
 
 

@@ -10,6 +10,7 @@ from marketdata.domain.reference import ProductFacts
 from marketdata.domain.reference_file import read_rows
 from marketdata.domain.terms import Month, parse_month
 from quantsite.common.errors import MissingError
+from quantsite.common.texts import say
 
 FRIDAY = 4
 MONDAY = 0
@@ -30,7 +31,8 @@ def expiry_by_rule(product: ProductFacts, year: int, month: int, calendar: Tradi
     name = rule_name(product, year, month)
     rule = RULES.get(name)
     if rule is None:
-        raise MissingError("unknown_expiry_rule", f"There is no expiry rule {name!r} (of {product.code}).")
+        text = say("There is no expiry rule %(name)r (of %(product)s).", name=name, product=product.code)
+        raise MissingError("unknown_expiry_rule", text)
     first = date(year, month, 1)
     window = _days_between(_month_after(first, -1), _month_after(first, 2) - timedelta(days=1), calendar)
     return rule(window, first)

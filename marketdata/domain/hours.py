@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import say, unsaid
 
 MINUTES_A_DAY = 1_440
 NIGHT_BEGINS = 18 * 60
@@ -41,7 +42,7 @@ def parse_spans(text: str) -> tuple[Span, ...]:
     for part in text.split():
         match = _SPAN.fullmatch(part)
         if match is None:
-            raise RuleError("invalid_hours", f"{part!r} is no span of hours: write HH:MM-HH:MM.")
+            raise RuleError("invalid_hours", say("%(part)r is no span of hours: write HH:MM-HH:MM.", part=part))
         hour, minute, end_hour, end_minute = map(int, match.groups())
         start, end = hour * 60 + minute, end_hour * 60 + end_minute
         spans.append(Span(start, end if end > start else end + MINUTES_A_DAY))
@@ -51,6 +52,10 @@ def parse_spans(text: str) -> tuple[Span, ...]:
 def format_spans(spans: tuple[Span, ...]) -> str:
     """What :func:`parse_spans` reads back to the same spans."""
     return " ".join(map(str, spans))
+
+
+_NIGHT_TANGLED = unsaid("The spans of the night session overlap or are out of order: %(spans)s.")
+_DAY_TANGLED = unsaid("The spans of the day session overlap or are out of order: %(spans)s.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +71,12 @@ class SessionHours:
     auctions: tuple[Span, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, spans in (("night", self.night), ("day", self.day)):
+        for template, spans in ((_NIGHT_TANGLED, self.night), (_DAY_TANGLED, self.day)):
             ends = [0, *(span.end for span in spans)]
             if any(span.start < end or span.end <= span.start for span, end in zip(spans, ends, strict=False)):
-                text = f"The spans of the {name} session overlap or are out of order: {format_spans(spans)}."
-                raise RuleError("invalid_hours", text)
+                raise RuleError("invalid_hours", say(template, spans=format_spans(spans)))
         if not self.day:
-            raise RuleError("invalid_hours", "A trading day has at least one span in its day session.")
+            raise RuleError("invalid_hours", say("A trading day has at least one span in its day session."))
 
     @property
     def night_minutes(self) -> int:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from quantsite.common.errors import MissingError
+from quantsite.common.texts import say
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ def rates_on(rows: Sequence[Dated[T]], day: date) -> tuple[T, bool]:
     ``rows`` may come in any order. Raises :class:`MissingError` ``no_rates`` where there is no row at all.
     """
     if not rows:
-        raise MissingError("no_rates", "There is no dated row to choose from.")
+        raise MissingError("no_rates", say("There is no dated row to choose from."))
     earliest = min(rows, key=lambda row: row.valid_from)
     known = [row for row in rows if row.valid_from <= day]
     if not known:

@@ -3,6 +3,7 @@
 import re
 
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import say
 
 DAY = "1d"
 COMMON_INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", DAY)
@@ -24,10 +25,9 @@ def parse_interval(text: str) -> int | None:
     match = _PATTERN.fullmatch(text)
     minutes = int(match[1]) * (60 if match[2] == "h" else 1) if match else 0
     if not 1 <= minutes <= LONGEST_MINUTES:
-        known = ", ".join(COMMON_INTERVALS)
-        raise RuleError(
-            "invalid_interval", f"{text!r} is no bar interval: use one of {known}, or any number of minutes."
-        )
+        given = {"text": text, "known": ", ".join(COMMON_INTERVALS)}
+        told = say("%(text)r is no bar interval: use one of %(known)s, or any number of minutes.", **given)
+        raise RuleError("invalid_interval", told)
     return minutes
 
 

@@ -17,6 +17,7 @@ from marketdata.domain.reference_file import Row, read_rows
 from marketdata.domain.sessions import SessionTable
 from marketdata.domain.terms import ContractTerms, terms_of
 from quantsite.common.errors import MissingError
+from quantsite.common.texts import say, sentences
 
 EVERY = "*"
 """Stands for every exchange or every product in a file."""
@@ -198,8 +199,11 @@ def find_product(exchange: str, product: str) -> ProductFacts:
         if (facts.exchange, facts.code) == (exchange, product):
             return facts
     alike = [facts for facts in load_products() if facts.code.lower() == product.lower()]
-    hint = f" Did you mean {alike[0].code!r} of {alike[0].exchange}?" if alike else ""
-    raise MissingError("unknown_product", f"{exchange} has no product {product!r}.{hint}")
+    text = say("%(exchange)s has no product %(product)r.", exchange=exchange, product=product)
+    if alike:
+        near, home = alike[0].code, alike[0].exchange
+        text = sentences(text, say("Did you mean %(product)s of %(exchange)s?", product=repr(near), exchange=home))
+    raise MissingError("unknown_product", text)
 
 
 def applies_to(row: NightSuspension | DatedOpening, exchange: str, product: str) -> bool:

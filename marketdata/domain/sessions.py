@@ -16,6 +16,7 @@ from marketdata.domain.hours import MINUTES_A_DAY, NIGHT_BEGINS, SessionHours, S
 from marketdata.domain.instrument import Dated, rates_on
 from marketdata.domain.session_line import SessionLine, draw_line
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import say
 from quantsite.common.times import NS_PER_DAY, NS_PER_MINUTE, SHANGHAI, SHANGHAI_OFFSET_NS, utc_to_ns
 
 LongColumn = npt.NDArray[np.int64]
@@ -52,7 +53,7 @@ class SessionTable:
         was. Raises :class:`RuleError` ``outside_calendar``; ``not_a_trading_day``.
         """
         if not self.calendar.is_trading_day(trading_day):
-            raise RuleError("not_a_trading_day", f"{trading_day} is no trading day.")
+            raise RuleError("not_a_trading_day", say("%(day)s is no trading day.", day=trading_day))
         hours, _ = rates_on(self.hours, trading_day)
         index = int(np.searchsorted(self.calendar.days, to_day_number(trading_day)))
         night = hours.night if self._has_night[index] else ()

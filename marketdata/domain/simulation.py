@@ -15,6 +15,7 @@ from marketdata.domain.instrument import InstrumentSpec
 from marketdata.domain.intervals import interval_name
 from marketdata.domain.sessions import SessionTable
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import say
 
 FloatColumn = npt.NDArray[np.float64]
 LongColumn = npt.NDArray[np.int64]
@@ -67,11 +68,12 @@ def simulate_bars(
     that is not marked as simulated, ``invalid_start_price`` where the price is below one tick.
     """
     if not spec.simulated:
-        raise RuleError("not_simulated", f"{spec.code} is a real instrument: made-up bars belong to a simulated one.")
+        text = say("%(code)s is a real instrument: made-up bars belong to a simulated one.", code=spec.code)
+        raise RuleError("not_simulated", text)
     if not start_price >= spec.price_tick:
-        raise RuleError(
-            "invalid_start_price", f"Start price {start_price} is below one price tick ({spec.price_tick})."
-        )
+        given = {"price": start_price, "tick": spec.price_tick}
+        text = say("Start price %(price)s is below one price tick (%(tick)s).", **given)
+        raise RuleError("invalid_start_price", text)
     start, trading_day = table.grid_between(first_day, last_day, minutes)
     interval = interval_name(minutes)
     if not len(start):

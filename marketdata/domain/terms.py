@@ -12,6 +12,7 @@ from marketdata.domain.calendar import to_day_number
 from marketdata.domain.instrument import Dated, rates_on
 from marketdata.domain.reference_file import Row, read_rows
 from quantsite.common.errors import MissingError
+from quantsite.common.texts import say
 
 Month = tuple[int, int]
 """Year and month of delivery."""
@@ -55,7 +56,8 @@ def terms_history(
     """
     rows = [row for row in load_terms() if (row.exchange, row.product) == (exchange, product)]
     if not rows:
-        raise MissingError("unknown_product", f"{exchange} has no product {product!r}.")
+        text = say("%(exchange)s has no product %(product)r.", exchange=exchange, product=product)
+        raise MissingError("unknown_product", text)
     if year is None or month is None:
         return tuple(sorted((Dated(_series_start(row), row.terms) for row in rows), key=lambda row: row.valid_from))
     begun = [row.from_month for row in rows if row.from_month <= (year, month)]

@@ -33,6 +33,8 @@ KEYWORDS = {
     "pgettext_lazy": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
     "npgettext_lazy": ((1, "c"), 2, 3),
+    "say": None,
+    "unsaid": None,
 }
 PLACEHOLDER = re.compile(r"%\(\w+\)[\d.]*[sdifgr]|%[sdif](?!\w)|\{\w*\}")
 

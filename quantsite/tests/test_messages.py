@@ -12,6 +12,9 @@ title = _("Run")
 count = ngettext("%(n)d run", "%(n)d runs", n)
 state = pgettext("order", "open")
 spoken = gettext(variable)
+refused = say("%(name)s is wrong.", name=name)
+NOTED = {"a": unsaid("%(name)s is right.")}
+said = say(NOTED[kind], **given)
 """
 TEMPLATE = """{% load i18n %}
     <p>{% translate "It's here" %}</p>
@@ -29,7 +32,13 @@ def texts(source: str) -> list[tuple[str, str, str]]:
 
 
 def test_texts_of_python() -> None:
-    assert texts(PYTHON) == [("Run", "", ""), ("%(n)d run", "%(n)d runs", ""), ("open", "", "order")]
+    assert texts(PYTHON) == [
+        ("Run", "", ""),
+        ("%(n)d run", "%(n)d runs", ""),
+        ("open", "", "order"),
+        ("%(name)s is wrong.", "", ""),
+        ("%(name)s is right.", "", ""),
+    ]
 
 
 def test_texts_of_a_template_whatever_its_indentation() -> None:

@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from typing import Any, Self, TypeVar, get_type_hints
 
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import did_you_mean, say, sentences, unsaid
 
 T = TypeVar("T", int, float, bool, str)
 Value = int | float | bool | str
@@ -107,7 +108,7 @@ class StrategyParameters:
             try:
                 typed[name] = _READERS[known[name].kind](value)
             except ValueError:
-                faults[name] = f"{name} must be {_NOUNS[known[name].kind]}, not {value!r}."
+                faults[name] = say(_WRONG_KIND[known[name].kind], name=name, value=value)
         if faults:
             raise _refusal(faults)
         return cls(**typed)
@@ -121,24 +122,28 @@ def _fault(info: ParameterInfo, value: Any) -> str:
     """Why a typed value is refused, or ``""``."""
     limits = info.limits
     if limits.choices and value not in limits.choices:
-        return (
-            f"{info.name} must be one of {', '.join(limits.choices)}, not {value!r}.{_hint(str(value), limits.choices)}"
-        )
+        known = ", ".join(limits.choices)
+        text = say("%(name)s must be one of %(known)s, not %(value)r.", name=info.name, known=known, value=value)
+        return sentences(text, _hint(str(value), limits.choices))
     if limits.minimum is not None and value < limits.minimum:
-        return f"{info.name} must be at least {limits.minimum:g}, not {value!r}."
+        least = limits.minimum
+        return say("%(name)s must be at least %(least)g, not %(value)r.", name=info.name, least=least, value=value)
     if limits.maximum is not None and value > limits.maximum:
-        return f"{info.name} must be at most {limits.maximum:g}, not {value!r}."
+        most = limits.maximum
+        return say("%(name)s must be at most %(most)g, not %(value)r.", name=info.name, most=most, value=value)
     return ""
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
     names = list(known)
-    return f"There is no parameter {name!r}.{_hint(name, names)} Known: {', '.join(names) or 'none'}."
+    text = say("There is no parameter %(name)r.", name=name)
+    known = say("Known: %(known)s.", known=", ".join(names)) if names else say("Known: none.")
+    return sentences(text, _hint(name, names), known)
 
 
 def _hint(word: str, words: Iterable[str]) -> str:
     close = get_close_matches(word, list(words), n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    return did_you_mean(close[0] if close else None)
 
 
 def _refusal(faults: Mapping[str, str]) -> RuleError:
@@ -182,4 +187,9 @@ def _text(value: object) -> str:
 
 
 _READERS: dict[str, Callable[[object], Value]] = {"int": _whole, "float": _number, "bool": _switch, "str": _text}
-_NOUNS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+_WRONG_KIND = {
+    "int": unsaid("%(name)s must be a whole number, not %(value)r."),
+    "float": unsaid("%(name)s must be a number, not %(value)r."),
+    "bool": unsaid("%(name)s must be true or false, not %(value)r."),
+    "str": unsaid("%(name)s must be text, not %(value)r."),
+}

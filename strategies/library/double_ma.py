@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from marketdata.domain.bars import Bar
+from quantsite.common.texts import say
 from strategies.domain.averages import relation
 from strategies.domain.parameters import StrategyParameters, parameter
 from strategies.domain.strategy import BaseStrategy, Signal
@@ -31,7 +32,9 @@ class DoubleMa(BaseStrategy):
             """The fast average must be shorter than the slow one."""
             if self.fast < self.slow:
                 return {}
-            return {"fast": f"fast ({self.fast}) must be below slow ({self.slow}): lower fast or raise slow."}
+            given = {"fast": self.fast, "slow": self.slow}
+            text = say("fast (%(fast)s) must be below slow (%(slow)s): lower fast or raise slow.", **given)
+            return {"fast": text}
 
     parameters: Parameters
 

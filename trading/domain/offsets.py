@@ -12,6 +12,7 @@ from datetime import date
 from enum import IntEnum, StrEnum
 
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import say
 
 
 class Direction(IntEnum):
@@ -78,7 +79,7 @@ def setting_on(exchange: str, day: date, settings: Sequence[OffsetSetting] = SET
 def lots_hit(offset: Offset, setting: OffsetSetting) -> LotChoice:
     """The lots that a fill with this closing flag takes. Raises ``RuleError`` for ``OPEN``."""
     if offset == Offset.OPEN:
-        raise RuleError("offset_not_closing", "an opening fill closes no lots: use close, close_today, ...")
+        raise RuleError("offset_not_closing", say("an opening fill closes no lots: use close, close_today, ..."))
     if offset == Offset.CLOSE_TODAY:
         return LotChoice.TODAY_ONLY
     if offset == Offset.CLOSE_YESTERDAY:
@@ -93,10 +94,9 @@ def split_auto(volume: float, today: float, yesterday: float, setting: OffsetSet
     reaches and ``CLOSE_TODAY`` for the rest. Raises ``RuleError`` when more is closed than is held.
     """
     if volume > today + yesterday:
-        raise RuleError(
-            "close_exceeds_position",
-            f"cannot close {volume:g}: {today + yesterday:g} held ({today:g} of today, {yesterday:g} older)",
-        )
+        given = {"volume": volume, "held": today + yesterday, "today": today, "older": yesterday}
+        text = say("cannot close %(volume)g: %(held)g held (%(today)g of today, %(older)g older)", **given)
+        raise RuleError("close_exceeds_position", text)
     if not setting.split:
         return [(Offset.CLOSE, volume)]
     older = min(volume, yesterday)

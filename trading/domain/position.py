@@ -8,8 +8,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import say, unsaid
 from trading.domain.offsets import LotChoice, Side
 from trading.domain.profit import profit
+
+_OUT_OF_REACH = {
+    Side.LONG: unsaid("cannot close %(volume)g long (%(choice)s): %(reach)g there"),
+    Side.SHORT: unsaid("cannot close %(volume)g short (%(choice)s): %(reach)g there"),
+}
 
 
 @dataclass(slots=True)
@@ -98,10 +104,8 @@ class Position:
         candidates = _candidates(lots, choice)
         reach = sum(lot.volume for lot in candidates)
         if volume > reach:
-            raise RuleError(
-                "close_exceeds_position",
-                f"cannot close {volume:g} {side.name.lower()} ({choice}): {reach:g} there",
-            )
+            text = say(_OUT_OF_REACH[side], volume=volume, choice=choice, reach=reach)
+            raise RuleError("close_exceeds_position", text)
         closed = []
         for lot in candidates:
             if volume <= 0:
@@ -161,7 +165,7 @@ class Position:
 
 def _check_volume(volume: float) -> None:
     if not volume > 0:
-        raise RuleError("volume_not_positive", f"a fill's volume must be above 0, not {volume:g}")
+        raise RuleError("volume_not_positive", say("a fill's volume must be above 0, not %(volume)g", volume=volume))
 
 
 def _candidates(lots: list[Lot], choice: LotChoice) -> list[Lot]:

@@ -69,7 +69,7 @@ def test_a_refused_body_names_the_field_and_stores_nothing(
 @pytest.mark.parametrize(
     ("parameters", "field", "text"),
     [
-        ({"slwo": 9}, "slwo", "没有参数 'slwo'。 您是指 'slow' 吗？ 可用的：fast, slow。"),
+        ({"slwo": 9}, "slwo", "没有参数 'slwo'。您是指 'slow' 吗？可用的：fast, slow。"),
         ({"fast": 0}, "fast", "fast 必须大于或等于 1，而不是 0。"),
         ({"fast": "many"}, "fast", "fast 必须是整数，而不是 'many'。"),
         ({"fast": 9, "slow": 5}, "fast", "fast（9）必须小于 slow（5）：请调低 fast 或调高 slow。"),

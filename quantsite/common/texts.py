@@ -9,6 +9,9 @@ A sentence is spoken when the error is raised, so one that is kept should be rai
 
 from collections.abc import Callable
 
+FULL_WIDTH_ENDS = ("。", "？", "！")
+"""Marks that end a Chinese sentence; they bring their own space."""
+
 Translator = Callable[[str], str]
 """A template in English -> the template with the same placeholders in the language that is active now."""
 
@@ -47,8 +50,12 @@ def did_you_mean(near: str | None) -> str:
 
 
 def sentences(*parts: str) -> str:
-    """Sentences that follow one another; empty ones are left out."""
-    return " ".join(part for part in parts if part)
+    """Sentences that follow one another, empty ones left out; after a full-width mark there is no blank."""
+    joined = ""
+    for part in parts:
+        blank = " " if joined and part and not joined.endswith(FULL_WIDTH_ENDS) else ""
+        joined += blank + part
+    return joined
 
 
 def use_translator(translator: Translator | None) -> Translator:

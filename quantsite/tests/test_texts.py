@@ -58,7 +58,8 @@ def test_the_translator_gets_the_template_not_the_sentence(served: None) -> None
 def test_a_noted_template_and_sentences_without_a_hint(served: None) -> None:
     assert unsaid("%(a)s") == "%(a)s"
     assert sentences("No.", did_you_mean(None), "Known: a.") == "No. Known: a."
-    assert sentences("No.", did_you_mean("slow")) == "No. Did you mean 'slow'?"
+    assert sentences("", "No.", did_you_mean("slow")) == "No. Did you mean 'slow'?"
+    assert sentences("没有。", "", "可用的：a。") == "没有。可用的：a。"
 
 
 @pytest.mark.parametrize(("language", "text"), [("en", "'5x' is no bar interval: "), ("zh-hans", "'5x' 不是")])

@@ -53,7 +53,8 @@ def _oracle(bars: list[tuple[int, float]], fills: list[Fill], capital: float) ->
     balance = capital + frame["net_pnl"].cumsum()
     if (balance <= 0).any():
         return dict.fromkeys(KEYS, 0) | {"start_date": "", "end_date": "", "capital": capital}
-    returns = np.log(balance).diff().fillna(np.log(balance.iloc[0] / capital))
+    # vn.py takes the logarithm of the quotient; a difference of logarithms loses digits where the day's change is tiny
+    returns: Any = np.log(balance / balance.shift(fill_value=capital))
     below = balance - balance.cummax()
     percent = (balance / balance.cummax() - 1).min() * 100
     trough: Any = below.idxmin()

@@ -86,7 +86,16 @@ class AuditEntryAdmin(ReadOnlyModelAdmin):
 class AlarmAdmin(ReadOnlyModelAdmin):
     """Alarms, worst first."""
 
-    list_display = ["shown_severity", "shown_title", "subject", "text", "count", "first_at", "last_at", "shown_state"]
+    list_display = [
+        "shown_severity",
+        "shown_title",
+        "subject",
+        "sentence",
+        "count",
+        "first_at",
+        "last_at",
+        "shown_state",
+    ]
     list_display_links = ["shown_severity", "shown_title"]
     list_filter = [("severity", ChoicesDropdownFilter), ("cleared_at", admin.EmptyFieldListFilter)]
     search_fields = ["code", "subject", "text"]
@@ -95,7 +104,7 @@ class AlarmAdmin(ReadOnlyModelAdmin):
         "shown_title",
         "code",
         "subject",
-        "text",
+        "sentence",
         "count",
         "first_at",
         "last_at",
@@ -103,7 +112,7 @@ class AlarmAdmin(ReadOnlyModelAdmin):
         "acknowledged_at",
         "cleared_at",
     ]
-    readonly_fields = ["severity_word", "shown_title"]
+    readonly_fields = ["severity_word", "shown_title", "sentence"]
     list_select_related = ["acknowledged_by"]
     actions_detail = actions_row = ["acknowledge"]
 
@@ -130,6 +139,11 @@ class AlarmAdmin(ReadOnlyModelAdmin):
         """The same for an alarm's own page, which draws no labels."""
         _severity, word = self.shown_severity(alarm)
         return str(word)
+
+    @display(description=_("Text"))
+    def sentence(self, alarm: Alarm) -> str:
+        """What is the matter, in the reader's language."""
+        return alarm.shown_text
 
     @display(description=_("Alarm"))
     def shown_title(self, alarm: Alarm) -> str:

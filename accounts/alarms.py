@@ -1,8 +1,9 @@
 """Alarms: what a person must respond to. One open row for each code and subject; repeats are counted."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -11,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from prometheus_client.core import GaugeMetricFamily
 
-from accounts.models import RANK, Alarm, Severity
+from accounts.models import RANK, Alarm
 from quantsite.web.metrics import register_collector
 
 log = structlog.get_logger(__name__)
@@ -39,8 +40,13 @@ def register_kind(code: str, title: str | Promise) -> str:
 AUDIT_CHAIN_BROKEN = register_kind("audit_chain_broken", _("The audit trail was tampered with"))
 
 
-def raise_alarm(code: str, subject: str, text: str, severity: str) -> Alarm:
+def raise_alarm(
+    code: str, subject: str, text: str, severity: str, values: Mapping[str, str | int] | None = None
+) -> Alarm:
     """Open the alarm, or count a repeat of the open one; returns the row.
+
+    ``text`` is marked with ``gettext_noop`` and has a ``%(name)s`` for each of ``values``: it is put together in
+    the language of whoever reads it.
 
     A repeat renews text and time. One of higher severity takes its acknowledgement back: somebody must look
     again. Safe against concurrent callers. It joins the caller's transaction and is undone with it.
@@ -48,7 +54,8 @@ def raise_alarm(code: str, subject: str, text: str, severity: str) -> Alarm:
     if severity not in RANK:
         raise ValueError(f"severity {severity!r} is not one of {', '.join(RANK)}")
     for _attempt in range(MAX_ATTEMPTS):
-        alarm = _repeat(code, subject, text, severity) or _open(code, subject, text, severity)
+        told = _Told(text, dict(values or {}), severity)
+        alarm = _repeat(code, subject, told) or _open(code, subject, told)
         if alarm is not None:
             log.warning("alarm raised", code=code, subject=subject, severity=alarm.severity, count=alarm.count)
             return alarm
@@ -76,26 +83,30 @@ def open_alarms() -> Iterator[GaugeMetricFamily]:
     yield gauge
 
 
-def _repeat(code: str, subject: str, text: str, severity: str) -> Alarm | None:
+class _Told(NamedTuple):
+    text: str
+    values: dict[str, str | int]
+    severity: str
+
+
+def _repeat(code: str, subject: str, told: _Told) -> Alarm | None:
     with transaction.atomic():
         alarm = Alarm.objects.open().select_for_update().filter(code=code, subject=subject).first()
         if alarm is None:
             return None
-        if RANK[severity] > RANK[alarm.severity]:
-            alarm.severity, alarm.acknowledged_by, alarm.acknowledged_at = severity, None, None
-        alarm.text, alarm.last_at = text, timezone.now()
+        if RANK[told.severity] > RANK[alarm.severity]:
+            alarm.severity, alarm.acknowledged_by, alarm.acknowledged_at = told.severity, None, None
+        alarm.text, alarm.values, alarm.last_at = told.text, told.values, timezone.now()
         alarm.count += 1  # the row is locked
         alarm.save()
         return alarm
 
 
-def _open(code: str, subject: str, text: str, severity: str) -> Alarm | None:
+def _open(code: str, subject: str, told: _Told) -> Alarm | None:
     """The new row, or None where another writer opened the same alarm first."""
     now = timezone.now()
     try:
         with transaction.atomic():
-            return Alarm.objects.create(
-                code=code, subject=subject, text=text, severity=Severity(severity), first_at=now, last_at=now
-            )
+            return Alarm.objects.create(code=code, subject=subject, first_at=now, last_at=now, **told._asdict())
     except IntegrityError:
         return None

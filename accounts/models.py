@@ -4,6 +4,7 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -147,7 +148,8 @@ class Alarm(models.Model):
 
     code = models.CharField(_("code"), max_length=64)
     subject = models.CharField(_("subject"), max_length=200, blank=True)
-    text = models.TextField(_("text"))
+    text = models.TextField(_("text"))  # as in the source, with the places of ``values``: each reader's language
+    values = models.JSONField(default=dict, blank=True, editable=False)
     severity = models.CharField(_("severity"), max_length=10, choices=Severity.choices)
     count = models.PositiveIntegerField(_("times"), default=1)
     first_at = models.DateTimeField(_("first"))
@@ -173,3 +175,9 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.subject}".rstrip()
+
+    @property
+    def shown_text(self) -> str:
+        """The sentence in the reader's language."""
+        text = gettext(self.text)
+        return text % self.values if self.values else text

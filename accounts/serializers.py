@@ -120,6 +120,7 @@ class NoteSerializer(serializers.Serializer[Any]):
 class AlarmSerializer(serializers.ModelSerializer[Alarm]):
     """An alarm; ``cleared_at`` is null while its cause lasts."""
 
+    text = serializers.CharField(source="shown_text", read_only=True)
     acknowledged_by = serializers.SerializerMethodField()
 
     class Meta:

@@ -33,6 +33,7 @@ STUCK_AFTER = timedelta(minutes=10)
 TELL_AGAIN = timedelta(minutes=5)
 """How often a stuck queue counts as a repeat of its alarm."""
 
+STUCK = gettext_noop("%(count)d backtests wait for more than %(minutes)d minutes: is a worker running?")
 GAVE_UP = gettext_noop("Every worker that took this run died over it; it is not tried again.")
 
 log = structlog.get_logger(__name__)
@@ -72,8 +73,7 @@ def _watch_queue() -> None:
     stuck = BacktestRun.objects.all().queued().filter(created_at__lt=Now() - STUCK_AFTER).count()
     if stuck and not _told_lately():
         minutes = int(STUCK_AFTER.total_seconds() // 60)
-        text = f"{stuck} backtests wait for more than {minutes} minutes: is a worker running?"
-        raise_alarm(QUEUE_STUCK, QUEUE_SUBJECT, text, Severity.WARNING)
+        raise_alarm(QUEUE_STUCK, QUEUE_SUBJECT, STUCK, Severity.WARNING, {"count": stuck, "minutes": minutes})
     elif not stuck:
         clear_alarm(QUEUE_STUCK, QUEUE_SUBJECT)
 

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from django.utils import timezone
-from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts.alarms import clear_alarm, raise_alarm, register_kind
 from accounts.models import Severity
@@ -13,6 +13,7 @@ from quantsite.common.errors import MissingError
 
 CALENDAR_ENDS = register_kind("calendar_ends", _("The trading calendar ends soon"))
 SUBJECT = "calendar"
+ENDS = gettext_noop("The trading calendar ends on %(day)s: add the next year under Trading days.")
 WARN_DAYS = 60
 """The State Council publishes next year's holidays in November, the exchanges in December."""
 
@@ -30,6 +31,6 @@ def check_calendar() -> bool:
     if last - today > timedelta(days=WARN_DAYS):
         clear_alarm(CALENDAR_ENDS, SUBJECT)
         return False
-    text = _t("The trading calendar ends on %(day)s: add the next year under Trading days.") % {"day": last}
-    raise_alarm(CALENDAR_ENDS, SUBJECT, text, Severity.CRITICAL if last < today else Severity.WARNING)
+    severity = Severity.CRITICAL if last < today else Severity.WARNING
+    raise_alarm(CALENDAR_ENDS, SUBJECT, ENDS, severity, {"day": str(last)})
     return True

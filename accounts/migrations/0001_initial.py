@@ -138,6 +138,7 @@ class Migration(migrations.Migration):
                 ("code", models.CharField(max_length=64, verbose_name="code")),
                 ("subject", models.CharField(blank=True, max_length=200, verbose_name="subject")),
                 ("text", models.TextField(verbose_name="text")),
+                ("values", models.JSONField(blank=True, default=dict, editable=False)),
                 (
                     "severity",
                     models.CharField(

@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 from django.db import connection, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from accounts import alarms, services
 from accounts.models import Alarm, AuditEntry, User
@@ -118,3 +118,16 @@ def test_open_alarms_are_measured(rita: User) -> None:
         ("margin", "warning", "no"): 2,
         ("feed_stale", "critical", "yes"): 1,
     }
+
+
+@pytest.mark.django_db
+def test_a_sentence_with_values_comes_in_the_language_of_its_reader() -> None:
+    text = "The trading calendar ends on %(day)s: add the next year under Trading days."
+    alarm = alarms.raise_alarm("calendar_ends", "calendar", text, "warning", {"day": "2026-12-31"})
+    plain = alarms.raise_alarm("margin", "A1", "80 % used", "warning")
+
+    assert alarm.shown_text == "The trading calendar ends on 2026-12-31: add the next year under Trading days."
+    assert plain.shown_text == "80 % used"
+    with translation.override("zh-hans"):
+        assert "2026-12-31" in alarm.shown_text
+        assert "交易日历" in alarm.shown_text

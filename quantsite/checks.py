@@ -1,7 +1,7 @@
 """System checks with ids: what no single setting can refuse. ``manage.py check`` and every start run them.
 
-W001 servers without Redis, W002 a broker on the file system beside a server database, W003 metrics without
-a token on servers, E001 pages would not tell the market's time, E002 a live desk on the embedded default.
+W001 servers without Redis, W002 a broker on the file system beside a server database, E001 pages would not
+tell the market's time, E002 a live desk on the embedded default.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, register
 
 
 @register("quantsite")
@@ -53,19 +53,5 @@ def market_time(app_configs: Sequence[Any] | None, **_options: Any) -> list[Chec
         Error(
             f"Pages would show the time of {settings.TIME_ZONE}: the exchanges' clock is Asia/Shanghai, with USE_TZ.",
             id="quantsite.E001",
-        )
-    ]
-
-
-@register(Tags.security, deploy=True)
-def metrics_token(app_configs: Sequence[Any] | None, **_options: Any) -> list[CheckMessage]:  # noqa: ARG001
-    """On servers Prometheus comes from another machine, and needs the token."""
-    if settings.EMBEDDED or settings.METRICS_TOKEN:
-        return []
-    return [
-        checks.Warning(
-            "QUANTSITE_METRICS_TOKEN is not set: /metrics answers direct connections from this machine only.",
-            hint="Set a token and give it to Prometheus (deploy/prometheus).",
-            id="quantsite.W003",
         )
     ]

@@ -24,12 +24,3 @@ def test_what_is_found(settings: Any, changes: dict[str, Any], ids: set[str]) ->
     for name, value in changes.items():
         setattr(settings, name, value)
     assert {message.id for message in run_checks(tags=["quantsite"])} == ids
-
-
-@pytest.mark.parametrize(
-    ("embedded", "token", "ids"), [(True, "", set()), (False, "t", set()), (False, "", {"quantsite.W003"})]
-)
-def test_metrics_on_servers_need_a_token(settings: Any, embedded: bool, token: str, ids: set[str]) -> None:
-    settings.EMBEDDED, settings.METRICS_TOKEN = embedded, token
-    found = run_checks(tags=["security"], include_deployment_checks=True)
-    assert {message.id for message in found if str(message.id).startswith("quantsite")} == ids

@@ -19,6 +19,8 @@ from trading.domain.offsets import Direction, Offset
 class StrictSerializer(serializers.Serializer[Any]):
     """Refuses names it does not know: a mistyped cost option must not quietly mean "no cost"."""
 
+    also_known: tuple[str, ...] = ()
+
     def to_internal_value(self, data: Any) -> Any:
         """The typed values. Raises ``ValidationError`` keyed by each unknown name too."""
         unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()
@@ -28,9 +30,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def _about(self, name: str) -> str:
         text = _("There is no field %(name)s.") % {"name": repr(name)}
-        if "costs" in self.fields and name in CostOptions.names():
-            return text + " " + _("Put it into costs.")
-        near = get_close_matches(name, self.fields, n=1, cutoff=0.6)
+        near = get_close_matches(name, [*self.fields, *self.also_known], n=1, cutoff=0.6)
         return text + " " + _("Did you mean %(near)s?") % {"near": repr(near[0])} if near else text
 
 
@@ -47,7 +47,12 @@ class CostOptionsSerializer(StrictSerializer):
 
 
 class RunRequestSerializer(StrictSerializer):
-    """One backtest to be made; the same options as ``manage.py run_backtest``."""
+    """One backtest to be made; the same options as ``manage.py run_backtest``.
+
+    The options of ``costs`` may also stand beside the others, as on the command line.
+    """
+
+    also_known = CostOptions.names()
 
     strategy = serializers.CharField(max_length=64)
     instrument = serializers.CharField(max_length=24)
@@ -59,6 +64,18 @@ class RunRequestSerializer(StrictSerializer):
     volume = serializers.FloatField(required=False, default=DEFAULT_VOLUME)
     costs = CostOptionsSerializer(required=False)
     close_at_end = serializers.BooleanField(required=False, default=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The typed values, all costs in ``costs``. Raises ``ValidationError``, also for a cost given twice."""
+        flat = {name: data[name] for name in CostOptions.names() if name in data} if isinstance(data, dict) else {}
+        costs = data.get("costs") if flat else None
+        if not flat or not isinstance(costs, dict | None):
+            return super().to_internal_value(data)
+        if twice := sorted(set(flat) & set(costs or {})):
+            text = _("It is given twice: beside costs and in it.")
+            raise serializers.ValidationError({name: [text] for name in twice})
+        rest = {name: value for name, value in data.items() if name not in flat}
+        return super().to_internal_value({**rest, "costs": {**(costs or {}), **flat}})
 
     def to_request(self) -> RunRequest:
         """The request, once valid."""
@@ -78,6 +95,7 @@ class MoneyField(serializers.FloatField):
 class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     """A run in a list: what it is, where it stands, and the numbers that matter."""
 
+    id = serializers.IntegerField(source="pk", read_only=True)
     run = serializers.IntegerField(source="pk", read_only=True)
     instrument = serializers.CharField(source="instrument.code", read_only=True)
     owner = serializers.CharField(source="owner.username", read_only=True, default=None)
@@ -87,6 +105,7 @@ class RunSerializer(serializers.ModelSerializer[BacktestRun]):
     class Meta:
         model = BacktestRun
         fields: tuple[str, ...] = (
+            "id",
             "run",
             "status",
             "progress",

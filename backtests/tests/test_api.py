@@ -34,6 +34,20 @@ def test_a_post_queues_a_run_and_says_where_it_is(api: Any, alice: User, asked: 
     assert answer.json()["costs"]["slippage_ticks"] == 1
 
 
+def test_costs_may_stand_beside_the_other_options(api: Any, alice: User, asked: RunRequest) -> None:
+    nested = body_of(asked)
+    flat = {**nested, **nested["costs"]}
+    del flat["costs"]
+    mixed = {**nested, "costs": {"multiplier": 10.0}, "commission_rate": 0.0002}
+
+    answers = [api(alice).post(URL, body).json() for body in (nested, flat, mixed)]
+
+    assert answers[0]["costs"] == answers[1]["costs"]
+    assert answers[0]["costs"]["slippage_ticks"] == 1
+    assert (answers[2]["costs"]["multiplier"], answers[2]["costs"]["commission_rate"]) == (10.0, 0.0002)
+    assert [answer["id"] for answer in answers] == [answer["run"] for answer in answers]
+
+
 def test_the_detail_has_what_the_command_prints(api: Any, alice: User, asked: RunRequest) -> None:
     run = finished(alice, asked)
     detail = api(alice).get(f"{URL}{run.pk}/").json()
@@ -50,7 +64,8 @@ def test_the_detail_has_what_the_command_prints(api: Any, alice: User, asked: Ru
         ({"capital": "much"}, "capital", "valid number"),
         ({"interval": "1m"}, "interval", "Stored: 5m."),
         ({"costs": {"multiplyer": 10}}, "costs.multiplyer", "Did you mean 'multiplier'?"),
-        ({"commission_rate": 0.1}, "commission_rate", "Put it into costs."),
+        ({"comission_rate": 0.1}, "comission_rate", "Did you mean 'commission_rate'?"),
+        ({"costs": {"multiplier": 5}, "multiplier": 10}, "multiplier", "It is given twice: beside costs and in it."),
         ({"costs": {"slippage_ticks": 0.5}}, "costs.slippage_ticks", "valid integer"),
         ({"start": "2024-02-31"}, "start", "Date"),
     ],

@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.contrib.staticfiles import finders
 from django.core.management import CommandError, call_command
+from structlog.testing import capture_logs
 
 from quantsite.management.commands import run_platform
 from quantsite.web import assets
@@ -75,6 +76,21 @@ def test_collected_files_count_until_a_source_changes(collected: Path, settings:
 )
 def test_what_is_reached_from_this_machine_only(host: str, loopback: bool) -> None:
     assert run_platform.is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("host", "https", "told"),
+    [
+        ("127.0.0.1", False, []),
+        ("127.0.0.1", True, ["cookies go over https only"]),
+        ("0.0.0.0", True, ["listening beyond this machine"]),  # noqa: S104
+    ],
+)
+def test_the_log_advises_before_a_page_does_not_work(settings: Any, host: str, https: bool, told: list[str]) -> None:
+    settings.HTTPS = https
+    with capture_logs() as logged:
+        run_platform.advise(host)
+    assert [line["event"] for line in logged] == told
 
 
 def test_a_port_in_use_is_refused_with_a_sentence() -> None:

@@ -36,18 +36,28 @@ class Command(BaseCommand):
         prepare_static_files()
         listener = listen(options["host"], options["port"])
         host, port = listener.getsockname()[:2]
-        if not is_loopback(options["host"]):
-            log.warning(
-                "listening beyond this machine",
-                host=options["host"],
-                advice="put nginx with TLS in front (deploy/) and set QUANTSITE_ALLOWED_HOSTS",
-            )
+        advise(options["host"])
         shown = f"[{host}]" if ":" in host else host
         self.stdout.write(f"serving http://{shown}:{port}/")
         try:
             uvicorn.Server(configuration()).run(sockets=[listener])
         except KeyboardInterrupt:  # uvicorn has shut down in good order and passes the signal on
             self.stdout.write("stopped")
+
+
+def advise(host: str) -> None:
+    """Tell the log what an operator would otherwise find out from a page that does not work."""
+    if not is_loopback(host):
+        log.warning(
+            "listening beyond this machine",
+            host=host,
+            advice="put nginx with TLS in front (deploy/) and set QUANTSITE_ALLOWED_HOSTS",
+        )
+    elif settings.HTTPS:
+        log.info(
+            "cookies go over https only",
+            advice="log in to the console through the proxy with TLS, or set QUANTSITE_HTTPS=0 on a test machine",
+        )
 
 
 def configuration() -> uvicorn.Config:

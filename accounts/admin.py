@@ -72,6 +72,11 @@ class UserAdmin(AuditedModelAdmin):
     actions_detail = ["approve", "deactivate", "set_roles", "reset_password"]
     has_delete_permission = nobody  # what a person did stays theirs
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """No filter by what is not shown: a list narrowed by the start of a hash would give the hash away."""
+        hidden = lookup.startswith(("password", "login_epoch"))
+        return not hidden and bool(super().lookup_allowed(lookup, value, request))
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Roles come with the people."""
         return super().get_queryset(request).prefetch_related("groups")  # type: ignore[no-any-return]
@@ -207,9 +212,12 @@ class GroupAdmin(AuditedModelAdmin):
         return ["name"] if obj and obj.name in ROLES else []
 
     def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        """Who holds the permission and is not in the group."""
-        mine = isinstance(obj, Group) and request.user in obj.user_set.all()
-        return not mine and bool(super().has_change_permission(request, obj))
+        """Who holds the permission, is not in the group, and may do all that the group may."""
+        if not super().has_change_permission(request, obj):
+            return False
+        if not isinstance(obj, Group):
+            return True
+        return request.user not in obj.user_set.all() and not rules.beyond(actor_of(request), [obj])
 
     def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
         """Not the four roles, and none with people in it."""

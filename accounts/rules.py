@@ -8,11 +8,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts.audit import record_refusal
+from accounts.audit import ANONYMOUS, SYSTEM, record_refusal
 from accounts.models import User
 from accounts.permissions import AuditedRefusalError, refuse
 from accounts.roles import ADMINISTRATOR
 from quantsite.common.errors import ConflictError, RuleError
+
+RESERVED = {SYSTEM, ANONYMOUS}
+"""What the audit trail calls those who are nobody in particular."""
 
 
 def names(groups: Iterable[Group]) -> list[str]:
@@ -38,6 +41,9 @@ def check_new_user(user: User, password: str) -> None:
     except ValidationError as error:
         fields = {name: " ".join(texts) for name, texts in error.message_dict.items()}
         raise RuleError("invalid", _("This person cannot be made."), fields=fields) from error
+    if user.username.casefold() in RESERVED:
+        text = _("The name %(name)s is the platform's own: choose another.") % {"name": user.username}
+        raise RuleError("invalid", text, fields={"username": text})
     check_password(password, user, field="password")
 
 

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from backtests.models import OPEN_STATES, BacktestRun, RunQuerySet
 
 POLL_SECONDS = 0.5
+DELIVERY_SECONDS = 2.0
 
 JUST_FINISHED = timedelta(seconds=30)
 """Final states stay in view for this long: a poll that failed or came late still finds them."""
@@ -88,10 +89,22 @@ class RunHub:
             await asyncio.sleep(POLL_SECONDS)
             try:
                 states = await database_sync_to_async(live_states)()
-                for listener in list(self._listeners):
-                    await listener.deliver(states)
             except DatabaseError:
                 log.warning("backtest sockets could not read the rows", exc_info=True)
+                continue
+            for listener in list(self._listeners):
+                await self._deliver(listener, states)
+
+    async def _deliver(self, listener: Listener, states: list[RunState]) -> None:
+        """One socket that is closing, or whose reader has stopped, neither ends nor holds up the others."""
+        try:
+            async with asyncio.timeout(DELIVERY_SECONDS):
+                await listener.deliver(states)
+        except DatabaseError:
+            log.warning("backtest sockets could not read the rows", exc_info=True)
+        except Exception:  # whatever the server raises for a socket on its way out
+            log.info("backtest socket let go", exc_info=True)
+            self._listeners.discard(listener)
 
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, RunHub] = WeakKeyDictionary()

@@ -24,6 +24,7 @@ from backtests.result_rows import store_days, store_fills
 from backtests.run_costs import cost_table
 from backtests.run_warnings import warnings_of
 from marketdata.domain.bars import BarSeries
+from marketdata.domain.calendar import from_day_number
 from marketdata.models import Bar
 from quantsite.common.errors import RuleError
 from quantsite.common.times import ns_to_utc
@@ -104,6 +105,7 @@ def _compute(claim: Claim) -> _Outcome:
         bars = Bar.objects.series(asked.instrument, asked.interval, asked.start, asked.end)
     if not len(bars):
         raise RuleError("no_bars", f"{asked.instrument.code} has no {asked.interval} bars in this period.")
+    costs = costs.until(from_day_number(int(bars.trading_day[-1])))
     data_hash = bars.data_hash()
     running = time.perf_counter()
     strategy = registry.create(asked.strategy, asked.parameters)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 RUN_TASK = "backtests.run"
+NO_SEED = 0
+"""Of a run in which nothing is random, as in all so far; a repeated run takes the seed of the first."""
 ONE_ATTEMPT = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
 log = structlog.get_logger(__name__)
@@ -89,6 +91,7 @@ def _create(actor: "User | None", checked: CheckedRequest, again_of: BacktestRun
         volume=request.volume,
         close_at_end=request.close_at_end,
         again_of=again_of,
+        seed=NO_SEED if again_of is None else again_of.seed,
         request_id=request_id.current(),
     )
 

@@ -199,7 +199,8 @@ AXES_COOLOFF_TIME = timedelta(minutes=env.number("QUANTSITE_LOCKOUT_MINUTES", 15
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
-AXES_IPWARE_PROXY_COUNT = env.number("QUANTSITE_PROXIES", 0 if EMBEDDED else 1, low=0, high=5)
+AXES_CLIENT_IP_CALLABLE = "quantsite.web.client_address.client_address"
+PROXIES = env.number("QUANTSITE_PROXIES", 0 if EMBEDDED else 1, low=0, high=5)
 
 # --- API ---------------------------------------------------------------------------------------------------
 

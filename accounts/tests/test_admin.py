@@ -216,8 +216,9 @@ def test_a_role_is_edited_on_record_but_not_by_its_members(ada: User) -> None:
 
 
 def test_nobody_gives_a_role_more_than_they_have(bob: User) -> None:
-    bob.user_permissions.set(Permission.objects.filter(codename__in=["view_group", "change_group"]))
     researcher = Group.objects.get(name=RESEARCHER)
+    own = Permission.objects.filter(codename__in=["view_group", "change_group"])
+    bob.user_permissions.set([*own, *researcher.permissions.all()])
     before = set(researcher.permissions.all())
     path = reverse("admin:auth_group_change", args=[researcher.pk])
     answer = console(bob).post(path, {"permissions": [Permission.objects.get(codename="approve_user").pk]})
@@ -259,3 +260,29 @@ def test_an_alarm_is_taken_with_a_note(rita: User) -> None:
 def test_tokens_and_login_logs_have_no_page(ada: User, page: str) -> None:
     app, model = page.rsplit("_", 1)
     assert console(ada).get(f"/admin/{app}/{model}/").status_code == 404
+
+
+def test_people_cannot_be_filtered_by_what_is_hidden(ada: User) -> None:
+    client = Client()
+    client.force_login(ada)
+
+    by_name = client.get("/admin/accounts/user/", {"username__startswith": "ad"})
+    by_hash = client.get("/admin/accounts/user/", {"password__startswith": ada.password[:20]})
+
+    assert by_name.status_code == 200
+    assert by_hash.status_code == 400
+
+
+def test_a_role_above_the_editor_cannot_be_emptied(charlie: User) -> None:
+    give = Permission.objects.filter(codename__in=["view_group", "change_group"], content_type__app_label="auth")
+    charlie.user_permissions.set(give)
+    User.objects.filter(pk=charlie.pk).update(is_staff=True)
+    role = Group.objects.get(name="administrator")
+    before = role.permissions.count()
+    client = Client()
+    client.force_login(charlie)
+
+    answer = client.post(f"/admin/auth/group/{role.pk}/change/", {"permissions": []})
+
+    assert answer.status_code == 403
+    assert role.permissions.count() == before > 0

@@ -229,3 +229,11 @@ def test_a_name_in_use_is_a_conflict(ada: User, alice: User) -> None:
     with pytest.raises(ConflictError):
         services.create_user(ada, "Alice", GOOD, [TRADER])
     assert (User.objects.count(), verbs()) == (2, [])
+
+
+@pytest.mark.parametrize("name", ["system", "System", "anonymous"])
+def test_nobody_takes_the_names_of_the_audit_trail(name: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        services.register_user(name, GOOD)
+    assert "username" in caught.value.fields
+    assert not User.objects.filter(username=name).exists()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
 
@@ -71,6 +71,13 @@ class CostTable:
         """The days from which a row holds, ascending."""
         return sorted({row.valid_from for row in self.fees} | {row.valid_from for row in self.margins})
 
+    def until(self, day: date) -> "CostTable":
+        """The table as it acts on runs that end on ``day``: without later rows, but for the earliest if all are.
+
+        What is learnt about later days must not change the hash of an earlier run.
+        """
+        return replace(self, fees=_until(self.fees, day), margins=_until(self.margins, day))
+
     def unknown_before(self, day: date) -> list[str]:
         """Sentences for the report where ``day`` lies before the first row of a table."""
         tables = (
@@ -121,6 +128,10 @@ def margins_given(margin_rate: float | None) -> tuple[Dated[MarginRates], ...] |
     if margin_rate is None:
         return None
     return (Dated(date.min, MarginRates(long_by_money=margin_rate, short_by_money=margin_rate)),)
+
+
+def _until(rows: tuple[Dated[Rates], ...], day: date) -> tuple[Dated[Rates], ...]:
+    return tuple(row for row in rows if row.valid_from <= day) or (min(rows, key=lambda row: row.valid_from),)
 
 
 def _positive(number: float) -> bool:

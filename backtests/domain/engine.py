@@ -42,9 +42,6 @@ from trading.domain.offsets import Direction, Offset, Side
 ENGINE_VERSION = "1"
 """Part of every result hash: raise it when a rule above changes a figure."""
 
-PROGRESS_BARS = 4096
-"""At least so many bars lie between two reports of progress; a trading day is never cut."""
-
 Progress = Callable[[int, int], None]
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -83,21 +80,21 @@ class RunConfig:
 def run(bars: BarSeries, strategy: BaseStrategy, config: RunConfig, progress: Progress | None = None) -> RunResult:
     """Run ``strategy`` over ``bars`` and return every fill, day and trade, unrounded.
 
-    ``progress(done, total)`` in bars is called at most once every 4096 bars and at the end; what it raises
+    ``progress(done, total)`` in bars is called after every trading day, whose length no slow strategy stretches
+    into a silence that looks like a dead worker; what it raises
     aborts the run and reaches the caller. Raises ``RuleError`` ``bars_not_ascending`` where trading days go
     back, and for a signal whose target is not a number.
     """
     replay = _Replay(strategy, config)
     strategy.initialize()
-    rows, total, reported = bars.rows(), len(bars), 0
+    rows, total = bars.rows(), len(bars)
     for first, stop in _day_bounds(bars):
         replay.trade_day(islice(rows, stop - first), first, int(bars.trading_day[first]))
         if stop == total and config.close_at_end:
             replay.close_out(stop - 1, bars)
         replay.settle_day(int(bars.trading_day[first]), float(bars.close[stop - 1]))
-        if progress is not None and (stop - reported >= PROGRESS_BARS or stop == total):
+        if progress is not None:
             progress(stop, total)
-            reported = stop
     return replay.result()
 
 

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.sessions import CookieMiddleware, SessionMiddleware
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import DatabaseError
 from django.http.request import split_domain_port, validate_host
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
@@ -38,6 +40,8 @@ BEARER = "bearer."
 CLOSE_UNAUTHENTICATED = 4401
 CLOSE_FORBIDDEN = 4403
 CLOSE_UNKNOWN = 4404
+CLOSE_TRY_AGAIN = 1013
+"""RFC 6455's registry: the server cannot tell now who may listen."""
 RECHECK_SECONDS = 30.0
 MAX_MESSAGE = 64 * 1024
 DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -92,8 +96,8 @@ async def _user_of_token_now(token: str) -> User:
 
 async def user_of_session(scope: dict[str, Any]) -> User:
     """The user of the cookie as things stand now; anonymous after a logout, a new password or a deactivation."""
-    session = scope["session"]
-    if not await database_sync_to_async(session.exists)(session.session_key):
+    stored = import_module(settings.SESSION_ENGINE).SessionStore(scope["session"].session_key)
+    if not await database_sync_to_async(stored.load)():  # empty too for a session that has run out
         return AnonymousUser()
     return cast(User, await get_user(scope))
 
@@ -208,8 +212,12 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
         while True:
             expires = self.scope["expires"]
             await asyncio.sleep(min(RECHECK_SECONDS, max(0.0, expires - time.time()) if expires else RECHECK_SECONDS))
-            self.scope["user"] = await self.scope["prove"]()
-            code = await self._refusal()
+            try:
+                self.scope["user"] = await self.scope["prove"]()
+                code = await self._refusal()
+            except DatabaseError:
+                log.warning("socket could not be proved", exc_info=True)
+                code = CLOSE_TRY_AGAIN
             if code is not None:
                 log.info("socket closed", reason="the right to listen ended", code=code)
                 await self.close(code)

@@ -64,3 +64,13 @@ def test_a_stored_table_reads_back_the_same() -> None:
     assert [row.valid_from for row in again.fees] == [date(2014, 1, 1), date(2016, 5, 1)]
     assert again.terms_on(date(2015, 1, 1)) == costs.terms_on(date(2015, 1, 1))
     assert again.terms_on(date(2017, 1, 1)) == costs.terms_on(date(2017, 1, 1))
+
+
+def test_rows_that_begin_after_the_run_are_left_out() -> None:
+    fees = tuple(Dated(date(year, 1, 1), FeeRates(open_by_money=year * 1e-7)) for year in (2020, 2022, 2026))
+    margins = (Dated(date(2026, 1, 1), MarginRates(long_by_money=0.1)),)
+    table = CostTable(10.0, 1.0, 0.0, fees, margins).until(date(2023, 6, 1))
+
+    assert [row.valid_from.year for row in table.fees] == [2020, 2022]
+    assert table.margins == margins, "the earliest row stays, and serves the days before it"
+    assert table.unknown_before(date(2019, 1, 2))

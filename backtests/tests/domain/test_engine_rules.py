@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backtests.domain.costs import CostTable
-from backtests.domain.engine import PROGRESS_BARS, RunConfig, run
+from backtests.domain.engine import RunConfig, run
 from backtests.domain.result import RunResult
 from backtests.tests.domain.series import CODE, HOUR_NS, Row, Scripted, bar_series, flat_costs
 from marketdata.domain.bars import BarSeries
@@ -233,16 +233,13 @@ def test_a_run_needs_capital_and_volume(capital: float, volume: float) -> None:
         RunConfig(CODE, "1h", capital, volume, flat_costs())
 
 
-def test_progress_comes_seldom_and_at_the_end() -> None:
-    total = 3 * PROGRESS_BARS
+def test_progress_comes_after_every_trading_day() -> None:
+    total = 1_050
     reports: list[tuple[int, int]] = []
     rows = days_of(*(index // 100 for index in range(total)))
     config = RunConfig(CODE, "1h", 1e6, 1.0, flat_costs())
     run(bar_series(rows), Scripted([]), config, lambda done, whole: reports.append((done, whole)))
-    steps = np.diff([0, *(done for done, _ in reports)])
-    assert reports[-1] == (total, total)
-    assert (steps[:-1] >= PROGRESS_BARS).all()
-    assert len(reports) == 3
+    assert reports == [(done, total) for done in (*range(100, total, 100), total)]
 
 
 def test_progress_may_abort_the_run() -> None:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from accounts.commands import ActorCommand
 from marketdata.services import BarImportOptions, ImportOutcome, import_bars
 
-SHOWN_WARNINGS = 10
+SHOWN_WARNINGS = 50
 
 
 class Command(ActorCommand):

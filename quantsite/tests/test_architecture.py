@@ -19,7 +19,19 @@ PURE = (
     "backtests.domain",
     "quantsite.common",
 )
-OUTSIDE = ("django", "rest_framework", "celery", "channels", "redis", "psycopg", "openctp_ctp", "pandas", "pyarrow")
+# numba may compile the rules, but nothing of a plain run loads it.
+OUTSIDE = (
+    "django",
+    "rest_framework",
+    "celery",
+    "channels",
+    "redis",
+    "psycopg",
+    "openctp_ctp",
+    "pandas",
+    "pyarrow",
+    "numba",
+)
 HEAVY = ("backtests.runner", "backtests.tasks", "numba", "openctp_ctp", "pandas", "talib")
 
 LOAD_ALL = """

@@ -47,7 +47,13 @@ def read_fills(run: BacktestRun, bar_starts: npt.NDArray[np.int64] | None = None
     known = np.full(len(rows), -1) if bar_starts is None else np.searchsorted(bar_starts, start)
     direction, offset, *floats = _number_columns(rows, 2, len(_FILL_NUMBERS))
     return FillTable(
-        known.astype(np.int64), start, _day_column(rows, 1), direction.astype(np.int8), offset.astype(np.int8), *floats
+        known.astype(np.int64),
+        start,
+        _day_column(rows, 1),
+        direction.astype(np.int8),
+        offset.astype(np.int8),
+        *floats,
+        np.zeros(len(rows), np.int8),
     )
 
 

@@ -21,7 +21,7 @@ plus slippage, whether or not the bar has volume.
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice, pairwise
 from typing import NamedTuple
@@ -29,11 +29,14 @@ from typing import NamedTuple
 import numpy as np
 
 from backtests.domain.costs import CostTable
+from backtests.domain.legs import Facts
 from backtests.domain.recorder import DayRow, FillRow, Recorder
 from backtests.domain.result import RunResult
+from backtests.domain.rules import PLAIN, Rules
 from marketdata.domain.bars import Bar, BarSeries
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say, unsaid
+from strategies.domain.forms import Form
 from strategies.domain.strategy import BaseStrategy, OrderUpdate, Signal, UpdateKind
 from trading.domain.ledger import Ledger
 from trading.domain.matching import fill_price, slippage_cost
@@ -65,6 +68,9 @@ class RunConfig:
     volume: float
     costs: CostTable
     close_at_end: bool = False
+    rules: Rules = PLAIN
+    facts: Facts = field(default_factory=Facts)
+    form: Form | None = None
 
     def __post_init__(self) -> None:
         given = {"capital": self.capital, "volume": self.volume}
@@ -95,7 +101,24 @@ def run(bars: BarSeries, strategy: BaseStrategy, config: RunConfig, progress: Pr
         replay.settle_day(int(bars.trading_day[first]), float(bars.close[stop - 1]))
         if progress is not None:
             progress(stop, total)
-    return replay.result()
+    return replay.result(bars)
+
+
+class Prepared:
+    """Bars made ready once for many runs (an optimisation, a noise test)."""
+
+    def __init__(self, bars: BarSeries, config: RunConfig) -> None:
+        self.bars = bars
+        self.config = config
+
+    def run(self, strategy: BaseStrategy, progress: Progress | None = None) -> RunResult:
+        """One run, as :func:`run` makes it."""
+        return run(self.bars, strategy, self.config, progress)
+
+
+def prepare(bars: BarSeries, config: RunConfig) -> Prepared:
+    """``prepare(bars, config).run(strategy)`` is ``run(bars, strategy, config)``; preparing pays from two runs on."""
+    return Prepared(bars, config)
 
 
 def _day_bounds(bars: BarSeries) -> list[tuple[int, int]]:
@@ -169,11 +192,11 @@ class _Replay:
         if self.held:
             self._fill(index, int(bars.start[index]), int(bars.trading_day[index]), float(bars.close[index]))
 
-    def result(self) -> RunResult:
+    def result(self, bars: BarSeries) -> RunResult:
         """The outcome, with a sentence where openings were refused."""
         if self.rejected > 1:
             self.warnings.append(f"{self.rejected} openings in all were refused for want of funds.")
-        return self.recorder.result(self.config.capital, self.rejected, tuple(self.warnings))
+        return self.recorder.result(bars.start, self.config.capital, self.rejected, tuple(self.warnings))
 
     def _begin_day(self, day: date) -> None:
         row = bisect_right(self._changes, day)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from backtests.domain.result import DayTable, FillTable, FloatColumn, RunResult, TradeTable
+from backtests.domain.result import DayTable, FillTable, FloatColumn, LongColumn, RunResult, TradeTable
 from trading.domain.ledger import Closing
 
 
@@ -23,6 +23,7 @@ class FillRow(NamedTuple):
     commission: float
     slippage: float
     profit: float
+    leg: int = 0
 
 
 class DayRow(NamedTuple):
@@ -49,6 +50,9 @@ class TradeRow(NamedTuple):
     exit_price: float
     volume: float
     net_profit: float
+    entry_index: int = 0
+    exit_index: int = 0
+    leg: int = 0
 
 
 class Recorder:
@@ -77,15 +81,18 @@ class Recorder:
             )
         )
 
-    def result(self, capital: float, rejected: int, warnings: tuple[str, ...]) -> RunResult:
-        """Everything noted so far as columns."""
+    def result(self, starts: LongColumn, capital: float, rejected: int, warnings: tuple[str, ...]) -> RunResult:
+        """Everything noted so far as columns; ``starts`` are those of the bars (ns UTC)."""
         days = _day_table(self.days, capital)
         fills = FillTable(**_columns(FillRow, self.fills, _FILL_TYPES))
+        trades = _columns(TradeRow, self.trades, _TRADE_TYPES)
+        trades["entry_index"] = np.searchsorted(starts, trades["entry_start"])
+        trades["exit_index"] = np.searchsorted(starts, trades["exit_start"])
         end_equity = float(days.equity[-1]) if len(days) else capital
         return RunResult(
             fills=fills,
             days=days,
-            trades=TradeTable(**_columns(TradeRow, self.trades, _TRADE_TYPES)),
+            trades=TradeTable(**trades),
             end_equity=end_equity,
             net_profit=end_equity - capital,
             commission=float(fills.commission.sum()),
@@ -95,9 +102,13 @@ class Recorder:
         )
 
 
-_FILL_TYPES = {"bar_index": "i8", "start": "i8", "trading_day": "i4", "direction": "i1", "offset": "i1"}
+_FILL_TYPES = {"bar_index": "i8", "start": "i8", "trading_day": "i4", "direction": "i1", "offset": "i1", "leg": "i1"}
 _DAY_TYPES = {"trading_day": "i4"}
-_TRADE_TYPES = {"entry_start": "i8", "exit_start": "i8", "entry_day": "i4", "exit_day": "i4", "direction": "i1"}
+_TRADE_TYPES = {
+    **dict.fromkeys(("entry_start", "exit_start", "entry_index", "exit_index"), "i8"),
+    **dict.fromkeys(("entry_day", "exit_day"), "i4"),
+    **dict.fromkeys(("direction", "leg"), "i1"),
+}
 
 
 def _columns(

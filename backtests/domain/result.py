@@ -22,6 +22,7 @@ class FillTable:
     epoch) are of the bar that filled. ``direction`` is +1 for a buy, -1 for a sell, ``offset`` a value of
     ``trading.domain.offsets.Offset``. ``price`` contains the slippage; ``slippage`` says in money what it
     cost and is information only. ``profit`` is the close profit by trade before commission, 0 for an opening.
+    ``leg`` is the number of the instrument, 0 where there is one; ``bar_index`` counts within its own bars.
     """
 
     bar_index: LongColumn
@@ -34,6 +35,7 @@ class FillTable:
     commission: FloatColumn
     slippage: FloatColumn
     profit: FloatColumn
+    leg: ByteColumn
 
     def __len__(self) -> int:
         return len(self.start)
@@ -67,7 +69,8 @@ class TradeTable:
     """One row a closed lot, first in first out, in the order of the closes; shape ``(trades,)``.
 
     ``direction`` is +1 for a lot that was long, -1 for a short one; starts are ns UTC of the filling bars,
-    days are days since the epoch. ``net_profit`` has the commission of the opening (its share) and of the
+    days are days since the epoch; the indices are of the filling bars within the bars of their ``leg``.
+    ``net_profit`` has the commission of the opening (its share) and of the
     close taken off.
     """
 
@@ -80,6 +83,9 @@ class TradeTable:
     exit_price: FloatColumn
     volume: FloatColumn
     net_profit: FloatColumn
+    entry_index: LongColumn
+    exit_index: LongColumn
+    leg: ByteColumn
 
     def __len__(self) -> int:
         return len(self.entry_start)

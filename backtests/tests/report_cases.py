@@ -44,6 +44,7 @@ def fills(series: BarSeries) -> FillTable:
         commission=np.array([4.0012, 4.002, 4.002, 4.007]),
         slippage=np.full(4, 2.0),
         profit=np.array([0.0, 8.0, 0.0, -50.0]),
+        leg=np.zeros(4, np.int8),
     )
 
 
@@ -60,10 +61,22 @@ def result(series: BarSeries) -> RunResult:
         margin=np.array([4002.0, 0.0]),
         position=np.array([-1.0, 0.0]),
     )
+    where = np.array([9, 20])
     starts, lots = series.start[[9, 20]], np.ones(2)
     profits = np.array([-0.0032, -58.009])
     trades = TradeTable(
-        starts, starts, days.trading_day, days.trading_day, np.ones(2, np.int8), lots, lots, lots, profits
+        starts,
+        starts,
+        days.trading_day,
+        days.trading_day,
+        np.ones(2, np.int8),
+        lots,
+        lots,
+        lots,
+        profits,
+        where,
+        where,
+        np.zeros(2, np.int8),
     )
     return RunResult(fills(series), days, trades, 99_941.9878, -58.0122, 16.0122, 8.0, 0, ())
 

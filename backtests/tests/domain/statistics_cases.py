@@ -30,6 +30,7 @@ def fill_table(rows: Sequence[tuple[int, int, float, float, float, float]] = ())
         commission=column(commission),
         slippage=column(slippage),
         profit=np.zeros(n),
+        leg=np.zeros(n, np.int8),
     )
 
 
@@ -38,7 +39,8 @@ def trade_table(profits: Sequence[float]) -> TradeTable:
     n = len(profits)
     zeros = np.zeros(n)
     longs, days = np.zeros(n, np.int64), np.zeros(n, np.int32)
-    return TradeTable(longs, longs, days, days, np.ones(n, np.int8), zeros, zeros, zeros, column(profits))
+    sides, legs = np.ones(n, np.int8), np.zeros(n, np.int8)
+    return TradeTable(longs, longs, days, days, sides, zeros, zeros, zeros, column(profits), longs, longs, legs)
 
 
 def result_of(equity: Sequence[float], profits: Sequence[float] = (), capital: float = 100.0) -> RunResult:

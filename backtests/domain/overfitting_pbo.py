@@ -57,13 +57,15 @@ class BlockSums:
 
     @classmethod
     def of(cls, returns: Matrix, blocks: int = BLOCKS) -> Self:
-        """Of daily returns of shape ``(trials, days)``, the days in order; block sizes differ by one at most.
+        """Of daily returns of shape ``(trials, days)``, the days in order; what is left over makes the first blocks a day longer.
 
         Raises ``RuleError`` ``invalid_blocks`` unless ``blocks`` is even, from 2 to ``MOST_BLOCKS``, with two
         days each, and ``invalid_returns`` for a return that is no number.
         """
         _check_blocks(blocks, returns.shape[1])
-        edges = np.linspace(0, returns.shape[1], blocks + 1).astype(np.int64)
+        short, longer = divmod(returns.shape[1], blocks)
+        sizes = short + (np.arange(blocks) < longer).astype(np.int64)
+        edges = np.concatenate(([0], np.cumsum(sizes)))
         totals, squares = np.empty((len(returns), blocks)), np.empty((len(returns), blocks))
         for block, (first, stop) in enumerate(pairwise(edges)):
             part = np.asarray(returns[:, first:stop], dtype=np.float64)
@@ -73,7 +75,7 @@ class BlockSums:
             trial = int(np.argmin(np.isfinite(squares).all(axis=1)))
             text = say("Trial %(trial)s has a daily return that is no number: leave it out.", trial=trial)
             raise RuleError("invalid_returns", text)
-        return cls(np.diff(edges), totals, squares)
+        return cls(sizes, totals, squares)
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:

@@ -1,20 +1,23 @@
-"""Charts as JSON for pages whose policy forbids inline scripts; ``quantsite/charts.js`` draws them."""
+"""Charts as JSON for pages whose policy forbids inline scripts; ``quantsite/charts.js`` draws them.
 
-from typing import Any, TypedDict
+Loading the chart library takes about half a second: the first chart of a process waits for it, its start does not.
+"""
+
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.embed import json_item
-from bokeh.models import LayoutDOM
 from django.utils.translation import gettext as _
 
 from backtests.domain.result import DayTable, FillTable
 from backtests.domain.statistics_drawdown import max_drawdown, max_drawdown_days
-from backtests.reports.charts import equity_chart, price_chart
 from backtests.reports.format import count, money, percent
 from backtests.reports.palette import dark_twins
 from backtests.reports.price_data import PriceData
 from marketdata.domain.bars import BarSeries
+
+if TYPE_CHECKING:
+    from bokeh.models import LayoutDOM
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,17 +36,24 @@ class ChartDocument(TypedDict):
 
 def equity_json(days: DayTable, capital: float) -> ChartDocument:
     """Equity and drawdown by trading day."""
+    from backtests.reports.charts import equity_chart  # noqa: PLC0415 - see above
+
     chart = equity_chart(days.trading_day, days.equity, days.drawdown, capital)
-    return _document(chart, _equity_caption(days.equity, capital))
+    return chart_document(chart, _equity_caption(days.equity, capital))
 
 
 def price_json(bars: BarSeries, fills: FillTable, price_tick: float, *, red_up: bool = True) -> ChartDocument:
     """The price with the fills of a run; ``bars`` may be a part of the run's, then with the fills in that part."""
+    from backtests.reports.charts import price_chart  # noqa: PLC0415 - see above
+
     data = PriceData.of(bars, fills, price_tick)
-    return _document(price_chart(data, red_up=red_up), _price_caption(bars, data))
+    return chart_document(price_chart(data, red_up=red_up), _price_caption(bars, data))
 
 
-def _document(chart: LayoutDOM, caption: str) -> ChartDocument:
+def chart_document(chart: "LayoutDOM", caption: str) -> ChartDocument:
+    """A chart of ``charts`` made ready for a page."""
+    from bokeh.embed import json_item  # noqa: PLC0415 - see above
+
     return {"figure": dict(json_item(chart)), "dark": dark_twins(), "caption": caption}
 
 

@@ -32,7 +32,17 @@ OUTSIDE = (
     "pyarrow",
     "numba",
 )
-HEAVY = ("backtests.runner", "backtests.tasks", "numba", "openctp_ctp", "pandas", "talib")
+HEAVY = (
+    "backtests.runner",
+    "backtests.tasks",
+    "bokeh",
+    "numba",
+    "openctp_ctp",
+    "pandas",
+    "pyarrow",
+    "reportlab",
+    "talib",
+)
 
 LOAD_ALL = """
 import importlib, json, pkgutil, sys

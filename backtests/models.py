@@ -104,6 +104,11 @@ class BacktestRun(models.Model):
     volume = models.FloatField(_("volume"))
     close_at_end = models.BooleanField(_("close at the end"), default=False)
     seed = models.BigIntegerField(_("seed"), null=True, blank=True)
+    rules = models.JSONField(_("rules"), default=dict, blank=True, help_text=_("Those that differ from the plain run."))
+    legs = models.JSONField(
+        _("further instruments"), default=list, blank=True, help_text=_("Codes, in the order of their legs from 1 on.")
+    )
+    form = models.CharField(_("form"), max_length=8, blank=True, help_text=_("Empty for the fastest there is."))
     again_of = models.ForeignKey(
         "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="again", verbose_name=_("again of")
     )
@@ -192,6 +197,7 @@ class BacktestFill(models.Model):
     commission = models.FloatField(_("commission"))
     slippage = models.FloatField(_("slippage"))
     profit = models.FloatField(_("close profit"))
+    leg = models.SmallIntegerField(_("leg"), default=0)
 
     class Meta:
         verbose_name = _("backtest fill")

@@ -14,7 +14,7 @@ from backtests.domain.result import DayTable, FillTable
 from backtests.models import BacktestDay, BacktestFill, BacktestRun
 from quantsite.common.times import utc_to_ns
 
-_FILL_NUMBERS = ("direction", "offset", "price", "volume", "commission", "slippage", "profit")
+_FILL_NUMBERS = ("direction", "offset", "price", "volume", "commission", "slippage", "profit", "leg")
 _DAY_NUMBERS = ("equity", "net_profit", "commission", "slippage", "drawdown", "margin", "position")
 
 
@@ -45,7 +45,7 @@ def read_fills(run: BacktestRun, bar_starts: npt.NDArray[np.int64] | None = None
     rows = list(run.fills.order_by("seq").values_list("start", "trading_day", *_FILL_NUMBERS))
     start = np.array([utc_to_ns(row[0]) for row in rows], dtype=np.int64)
     known = np.full(len(rows), -1) if bar_starts is None else np.searchsorted(bar_starts, start)
-    direction, offset, *floats = _number_columns(rows, 2, len(_FILL_NUMBERS))
+    direction, offset, *floats, leg = _number_columns(rows, 2, len(_FILL_NUMBERS))
     return FillTable(
         known.astype(np.int64),
         start,
@@ -53,7 +53,7 @@ def read_fills(run: BacktestRun, bar_starts: npt.NDArray[np.int64] | None = None
         direction.astype(np.int8),
         offset.astype(np.int8),
         *floats,
-        np.zeros(len(rows), np.int8),
+        leg.astype(np.int8),
     )
 
 

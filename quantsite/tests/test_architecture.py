@@ -39,7 +39,6 @@ HEAVY = (
     "numba",
     "openctp_ctp",
     "pandas",
-    "pyarrow",
     "reportlab",
     "talib",
 )

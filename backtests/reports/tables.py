@@ -42,12 +42,17 @@ def iso_days(days: np.ndarray) -> list[str]:
     return texts
 
 
-def fill_rows(fills: FillTable, instrument: str) -> Iterable[Row]:
-    """The fills as texts; ``datetime`` is the start of the bar that fills."""
+def instrument_names(fills: FillTable, *instruments: str) -> list[str]:
+    """For each fill the name of its leg's instrument."""
+    return [instruments[leg] for leg in fills.leg.tolist()]
+
+
+def fill_rows(fills: FillTable, *instruments: str) -> Iterable[Row]:
+    """The fills as texts, ``instruments`` by leg; ``datetime`` is the start of the bar that fills."""
     return zip(
         wall_clock(fills.start),
         iso_days(fills.trading_day),
-        [instrument] * len(fills),
+        instrument_names(fills, *instruments),
         map(direction_name, fills.direction.tolist()),
         map(offset_name, fills.offset.tolist()),
         map(plain, fills.price.tolist()),
@@ -64,9 +69,9 @@ def equity_rows(days: DayTable) -> Iterable[Row]:
     return zip(iso_days(days.trading_day), *money, drawdown, strict=True)
 
 
-def write_fills_csv(file: TextIO, fills: FillTable, instrument: str) -> None:
-    """Write the fills of a run to ``file``, opened with ``newline=""``."""
-    _write(file, FILL_HEADER, fill_rows(fills, instrument))
+def write_fills_csv(file: TextIO, fills: FillTable, *instruments: str) -> None:
+    """Write the fills of a run on ``instruments``, by leg, to ``file``, opened with ``newline=""``."""
+    _write(file, FILL_HEADER, fill_rows(fills, *instruments))
 
 
 def write_equity_csv(file: TextIO, days: DayTable) -> None:

@@ -57,7 +57,7 @@ class BlockSums:
 
     @classmethod
     def of(cls, returns: Matrix, blocks: int = BLOCKS) -> Self:
-        """Of daily returns of shape ``(trials, days)``, the days in order; what is left over makes the first blocks a day longer.
+        """Of daily returns of shape ``(trials, days)``, the days in order; the first blocks take up what is left over.
 
         Raises ``RuleError`` ``invalid_blocks`` unless ``blocks`` is even, from 2 to ``MOST_BLOCKS``, with two
         days each, and ``invalid_returns`` for a return that is no number.

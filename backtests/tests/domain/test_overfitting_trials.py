@@ -43,7 +43,7 @@ def test_effective_numbers_lie_between_one_and_the_trials(trials: int, days: int
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_versions_of_ten_strategies_are_ten_clusters(dtype: type) -> None:
-    returns = groups(10, 120, 300, noise=0.001).astype(dtype)  # more than one chunk of rows
+    returns: np.ndarray = groups(10, 120, 300, noise=0.001).astype(dtype)  # more than one chunk of rows
     assert by_clusters(returns) == 10
     # A tenth of the pairs agree, so that the other estimate leaves most of them: it is not made for groups.
     assert by_average_correlation(returns) == pytest.approx(1200 - 1199 * average_correlation(returns), rel=1e-5)

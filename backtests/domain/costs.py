@@ -67,6 +67,10 @@ class CostTable:
         margins, _ = rates_on(self.margins, day)
         return Terms(self.multiplier, fees, margins)
 
+    def tick_on(self, day: date) -> float:
+        """The price tick that holds on a trading day."""
+        return self.price_tick
+
     def changes(self) -> list[date]:
         """The days from which a row holds, ascending."""
         return sorted({row.valid_from for row in self.fees} | {row.valid_from for row in self.margins})

@@ -42,10 +42,20 @@ def render_report(run: ReportInput) -> str:
 
 
 def report_context(run: ReportInput) -> dict[str, Any]:
-    """What the template prints: texts only, and the scripts, styles and charts that go in as they are."""
+    """What the template prints: texts, and the scripts, styles and charts that go in as they are."""
     return {
+        **report_texts(run),
         "language": get_language() or "en",
         "palette": "red-up" if run.red_up else "green-up",
+        "charts": _charts(run),
+        "style": mark_safe(report_style()),  # noqa: S308  our own file
+        "scripts": [mark_safe(script) for script in report_scripts()],  # noqa: S308  the wheel's and ours, escaped
+    }
+
+
+def report_texts(run: ReportInput) -> dict[str, Any]:
+    """The words and figures of a report, by section, whatever it is printed on."""
+    return {
         "title": f"{run.strategy} · {run.instrument} · {run.interval}",
         "run_number": str(run.run) if run.run is not None else "",
         "headlines": headlines(run),
@@ -58,9 +68,6 @@ def report_context(run: ReportInput) -> dict[str, Any]:
         "blocks": tables.blocks(run),
         "fills": tables.fills(run),
         "identity": _identity(run),
-        "charts": _charts(run),
-        "style": mark_safe(report_style()),  # noqa: S308  our own file
-        "scripts": [mark_safe(script) for script in report_scripts()],  # noqa: S308  the wheel's and ours, escaped
     }
 
 

@@ -3,9 +3,12 @@
 from collections import deque
 from dataclasses import dataclass
 
-from marketdata.domain.bars import Bar
+import numpy as np
+
+from marketdata.domain.bars import Bar, BarSeries, FloatColumn
+from marketdata.domain.indicators import sma
 from quantsite.common.texts import say
-from strategies.domain.averages import relation
+from strategies.domain.averages import crosses, relation
 from strategies.domain.parameters import StrategyParameters, parameter
 from strategies.domain.strategy import BaseStrategy, Signal
 
@@ -37,6 +40,18 @@ class DoubleMa(BaseStrategy):
             return {"fast": text}
 
     parameters: Parameters
+
+    def warm_up(self) -> int:
+        """The slow average on this bar and on the one before."""
+        return self.parameters.slow + 1
+
+    def target_positions(self, bars: BarSeries) -> FloatColumn:
+        """+1 and -1 on the bars of a cross, NaN elsewhere."""
+        close = bars.close
+        above, below = crosses(sma(close, self.parameters.fast), sma(close, self.parameters.slow), close)
+        targets = np.full(len(close), np.nan)
+        targets[above], targets[below] = 1.0, -1.0
+        return targets
 
     def initialize(self) -> None:
         """Empty windows, nothing known."""

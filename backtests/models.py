@@ -5,7 +5,6 @@ float8, exactly as the engine computed them: a ``numeric`` column would round in
 and the file of one run could then differ from its hash.
 """
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
@@ -15,34 +14,34 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from backtests.optimise.models import OptimizationRun
+from backtests.states import FINAL_STATES, LEASE, MAX_ATTEMPTS, OPEN_STATES, RunStatus
 from marketdata.models import Instrument
 
 if TYPE_CHECKING:
     from accounts.models import User
 
+__all__ = [
+    "CHANGE_EVERY",
+    "FINAL_STATES",
+    "LEASE",
+    "MAX_ATTEMPTS",
+    "OPEN_STATES",
+    "VIEW",
+    "VIEW_EVERY",
+    "BacktestDay",
+    "BacktestFill",
+    "BacktestRun",
+    "BacktestRunGroupObjectPermission",
+    "BacktestRunUserObjectPermission",
+    "OptimizationRun",
+    "RunQuerySet",
+    "RunStatus",
+]
+
 VIEW = "view_backtestrun"
 VIEW_EVERY = "view_every_backtestrun"
 CHANGE_EVERY = "change_every_backtestrun"
-
-LEASE = timedelta(seconds=30)
-"""How long a silent worker keeps a run; renewed at progress, so 60 renewals may fail before another takes over."""
-
-MAX_ATTEMPTS = 3
-"""Runs that killed this many workers are given up: the fourth would most likely die too."""
-
-
-class RunStatus(models.TextChoices):
-    """Where a run stands; what is stored never depends on the language."""
-
-    QUEUED = "queued", _("queued")
-    RUNNING = "running", _("running")
-    SUCCEEDED = "succeeded", _("succeeded")
-    FAILED = "failed", _("failed")
-    CANCELLED = "cancelled", _("cancelled")
-
-
-OPEN_STATES = (RunStatus.QUEUED, RunStatus.RUNNING)
-FINAL_STATES = (RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED)
 
 
 class RunQuerySet(models.QuerySet["BacktestRun"]):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from io import StringIO
 from typing import Any
 
 from django.contrib import admin, messages
@@ -23,13 +22,20 @@ from unfold.decorators import display
 
 from accounts.admin_base import AuditedModelAdmin, actor_of, nobody
 from backtests import services
-from backtests.admin_forms import COST_FIELDS, NewRunForm, ShareForm, initial_of, new_run_form, parameter_fields
+from backtests.admin_forms import (
+    COST_FIELDS,
+    RULE_FIELDS,
+    NewRunForm,
+    ShareForm,
+    initial_of,
+    new_run_form,
+    parameter_fields,
+)
 from backtests.broadcast import states_of
 from backtests.models import BacktestRun, RunStatus
 from backtests.permissions import find_run, visible_runs
 from backtests.reports.embed import equity_json, price_json
 from backtests.reports.html import CLOSE_UP_BARS
-from backtests.reports.tables import write_equity_csv, write_fills_csv
 from backtests.result_rows import read_days, read_fills
 from backtests.run_page import page_context, run_url, status_labels
 from backtests.run_report import bars_of
@@ -173,15 +179,17 @@ class BacktestRunAdmin(AuditedModelAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002 - Django's signature
-        """What to run, its parameters, and what it costs."""
+        """What to run, its parameters, what it costs, and how real it is."""
         if obj is not None:
             return [(None, {"fields": ["strategy"]})]
         costs = _("Left empty: from the instrument's dated tables. One fee given sets the fees not given to 0.")
+        realism = _("Left as it is, every switch is off: the plain rules of the documentation hold.")
         return [
-            (None, {"fields": ["strategy", "instrument", "interval", ("start", "end")]}),
+            (None, {"fields": ["strategy", "instrument", "legs", "interval", ("start", "end")]}),
             (_("Parameters"), {"fields": list(parameter_fields())}),
             (_("Money"), {"fields": [("capital", "volume"), "close_at_end"]}),
             (_("Costs"), {"fields": list(COST_FIELDS), "description": costs}),
+            (_("Realism"), {"fields": list(RULE_FIELDS), "description": realism, "classes": ["collapse"]}),
         ]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
@@ -215,8 +223,12 @@ class BacktestRunAdmin(AuditedModelAdmin):
             "equity_chart": ("charts/equity/", require_GET(self.equity_chart_view)),
             "price_chart": ("charts/price/", require_GET(self.price_chart_view)),
             "report": ("report/", require_GET(self.report_view)),
-            "fills_csv": ("fills.csv", require_GET(self.fills_view)),
-            "equity_csv": ("equity.csv", require_GET(self.equity_view)),
+            "fills_csv": ("fills.csv", require_GET(self._file_view("fills", "csv"))),
+            "fills_parquet": ("fills.parquet", require_GET(self._file_view("fills", "parquet"))),
+            "equity_csv": ("equity.csv", require_GET(self._file_view("equity", "csv"))),
+            "equity_parquet": ("equity.parquet", require_GET(self._file_view("equity", "parquet"))),
+            "report_pdf": ("report.pdf", require_GET(self._file_view("report", "pdf"))),
+            "report_json": ("report.json", require_GET(self._file_view("report", "json"))),
             "cancel": ("cancel/", require_POST(self.cancel_view)),
             "again": ("again/", require_POST(self.again_view)),
             "share": ("share/", require_POST(self.share_view)),
@@ -264,17 +276,15 @@ class BacktestRunAdmin(AuditedModelAdmin):
             response.headers["Content-Disposition"] = f'attachment; filename="backtest-{run.pk}.html"'
         return use_report_policy(response)
 
-    def fills_view(self, _request: HttpRequest, run: BacktestRun) -> HttpResponse:
-        """The fills as a file."""
-        file = StringIO(newline="")
-        write_fills_csv(file, read_fills(run), run.instrument.code)
-        return _csv(file.getvalue(), f"backtest-{run.pk}-fills.csv")
+    def _file_view(self, kind: str, form: str) -> RunView:
+        """A view that answers with a file of the run."""
 
-    def equity_view(self, _request: HttpRequest, run: BacktestRun) -> HttpResponse:
-        """The trading days as a file."""
-        file = StringIO(newline="")
-        write_equity_csv(file, read_days(run))
-        return _csv(file.getvalue(), f"backtest-{run.pk}-equity.csv")
+        def view(request: HttpRequest, run: BacktestRun) -> HttpResponse:
+            made = services.export_run(actor_of(request), run.pk, kind, form)
+            headers = {"Content-Disposition": made.disposition}
+            return HttpResponse(made.body, content_type=made.media_type, headers=headers)
+
+        return view
 
     def cancel_view(self, request: HttpRequest, run: BacktestRun) -> HttpResponse:
         """Cancel, then back to the page."""
@@ -324,8 +334,3 @@ def _age(run: BacktestRun) -> str:
     if timezone.now() - run.created_at < timedelta(minutes=1):
         return _t("just now")
     return _t("%(age)s ago") % {"age": timesince(run.created_at, depth=1)}
-
-
-def _csv(text: str, name: str) -> HttpResponse:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)

@@ -19,10 +19,12 @@ from accounts.roles import shown_role
 from backtests.models import VIEW, BacktestRun
 from backtests.request_checks import check_request
 from backtests.requests import CostOptions, RunRequest
+from backtests.rule_options import RULE_OPTIONS, WORDS, RuleOption, rules_from
 from marketdata.domain.intervals import COMMON_INTERVALS
 from marketdata.models import BarCoverage, Instrument
 from quantsite.common.errors import RuleError
 from strategies import registry
+from strategies.domain.forms import Form
 from strategies.domain.parameters import ParameterInfo
 
 COST_LABELS = {
@@ -35,6 +37,13 @@ COST_LABELS = {
     "slippage_ticks": (_("Slippage, ticks"), _("Ticks against the trader on every fill.")),
 }
 COST_FIELDS = tuple(f"cost_{name}" for name in COST_LABELS)
+RULE_FIELDS = (*(f"rule_{option.name}" for option in RULE_OPTIONS), "form")
+FORMS = {
+    "": _("the fastest that the strategy knows"),
+    Form.TARGET: _("whole columns"),
+    Form.EVENT: _("events"),
+    Form.PLAIN: _("bar by bar"),
+}
 
 
 def parameter_field(strategy: str, name: str) -> str:
@@ -52,6 +61,19 @@ class NewRunForm(forms.ModelForm[BacktestRun]):
 
     strategy = forms.ChoiceField(label=_("Strategy"), widget=UnfoldAdminSelectWidget)
     interval = forms.ChoiceField(label=_("Interval"), widget=UnfoldAdminSelectWidget)
+    legs = forms.CharField(
+        label=_("Further instruments"),
+        help_text=_("Codes on the same account, such as hc88.SHFE; the order is that of the strategy's legs."),
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+    )
+    form = forms.ChoiceField(
+        label=_("Form"),
+        help_text=_("How the strategy is driven; the result is the same."),
+        required=False,
+        choices=list(FORMS.items()),
+        widget=UnfoldAdminSelectWidget,
+    )
 
     class Meta:
         model = BacktestRun
@@ -86,7 +108,7 @@ class NewRunForm(forms.ModelForm[BacktestRun]):
 
     def _field_of(self, name: str) -> str | None:
         """The form's field for a refused input; None shows the sentence above the form."""
-        spellings = (name, f"cost_{name}", parameter_field(self.cleaned_data["strategy"], name))
+        spellings = (name, f"cost_{name}", f"rule_{name}", parameter_field(self.cleaned_data["strategy"], name))
         return next((field for field in spellings if field in self.fields), None)
 
     def to_request(self) -> RunRequest:
@@ -106,12 +128,16 @@ class NewRunForm(forms.ModelForm[BacktestRun]):
             volume=values["volume"],
             costs=CostOptions(**{name: values[f"cost_{name}"] for name in CostOptions.names()}),
             close_at_end=values["close_at_end"],
+            legs=tuple(values["legs"].replace(",", " ").split()),
+            rules=rules_from({option.name: values[f"rule_{option.name}"] for option in RULE_OPTIONS}),
+            form=values["form"],
         )
 
 
 def new_run_form() -> type[NewRunForm]:
-    """:class:`NewRunForm` with the cost options and the parameters of every registered strategy."""
+    """:class:`NewRunForm` with the cost options, the rules and the parameters of every registered strategy."""
     fields: dict[str, Any] = {f"cost_{name}": _cost_field(name) for name in COST_LABELS}
+    fields |= {f"rule_{option.name}": _rule_field(option) for option in RULE_OPTIONS}
     for strategy in registry.names():
         for info in registry.parameters(strategy):
             fields[parameter_field(strategy, info.name)] = _parameter_field(info)
@@ -120,10 +146,12 @@ def new_run_form() -> type[NewRunForm]:
 
 def initial_of(run: BacktestRun) -> dict[str, Any]:
     """The form filled with what led to ``run``."""
-    same = {name: getattr(run, name) for name in ("strategy", "interval", "start", "end", "capital", "volume")}
+    same = {name: getattr(run, name) for name in ("strategy", "interval", "start", "end", "capital", "volume", "form")}
     costs = {f"cost_{name}": value for name, value in run.costs.items()}
     chosen = {parameter_field(run.strategy, name): value for name, value in run.parameters.items()}
-    filled = {**same, "instrument": run.instrument_id, "close_at_end": run.close_at_end, **costs, **chosen}
+    rules = {f"rule_{name}": value for name, value in run.rules.items()}
+    legs = {"instrument": run.instrument_id, "legs": " ".join(run.legs), "close_at_end": run.close_at_end}
+    filled = {**same, **legs, **costs, **rules, **chosen}
     return {name: _short(value) for name, value in filled.items()}
 
 
@@ -141,6 +169,24 @@ def _cost_field(name: str) -> forms.Field:
     if name == "slippage_ticks":
         return forms.IntegerField(label=label, help_text=text, required=False, widget=UnfoldAdminIntegerFieldWidget)
     return forms.FloatField(label=label, help_text=text, required=False, widget=_number_widget())
+
+
+def _rule_field(option: RuleOption) -> forms.Field:
+    """One switch; ranges are checked by the rules themselves."""
+    common: dict[str, Any] = {
+        "label": option.label,
+        "help_text": option.text,
+        "initial": option.default,
+        "required": False,
+    }
+    if option.kind is bool:
+        return forms.BooleanField(**common, widget=UnfoldBooleanSwitchWidget)
+    if option.choices:
+        words = [(word, WORDS[word]) for word in option.choices]
+        return forms.ChoiceField(**common, choices=words, widget=UnfoldAdminSelectWidget)
+    if option.kind is int:
+        return forms.IntegerField(**common, widget=UnfoldAdminIntegerFieldWidget)
+    return forms.FloatField(**common, widget=_number_widget())
 
 
 def _number_widget() -> UnfoldAdminDecimalFieldWidget:

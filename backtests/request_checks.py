@@ -3,16 +3,19 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from functools import partial
 from math import isfinite
 from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 
 from backtests.requests import RunRequest
+from backtests.rule_checks import check_form, check_rules
 from backtests.run_costs import cost_table
 from marketdata.domain.intervals import interval_name, parse_interval
 from marketdata.models import BarCoverage, Instrument
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import sentences
 from strategies import registry
 
 T = TypeVar("T")
@@ -23,16 +26,27 @@ MAX_CAPITAL = 1e15
 MAX_VOLUME = 1e6
 """Lots a target; no exchange lets anybody hold as many."""
 
+MAX_LEGS = 50
+"""Instruments on one account: their bars lie in memory together."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedRequest:
-    """A request that may be stored: names resolved, every parameter filled in, cost options without the empty ones."""
+    """A request that may be stored: names resolved, every parameter filled in, cost options without the empty ones.
+
+    ``instruments`` has one for each leg, the first one first.
+    """
 
     request: RunRequest
-    instrument: Instrument
+    instruments: tuple[Instrument, ...]
     interval: str
     parameters: dict[str, Any]
     costs: dict[str, float]
+
+    @property
+    def instrument(self) -> Instrument:
+        """That of the first leg."""
+        return self.instruments[0]
 
 
 class _Faults:
@@ -61,15 +75,48 @@ def check_request(request: RunRequest) -> CheckedRequest:
     faults = _Faults()
     parameters = faults.collect("parameters", lambda: _parameters(request))
     interval = faults.collect("interval", lambda: interval_name(parse_interval(request.interval)))
-    instrument = faults.collect("instrument", lambda: _instrument(request.instrument))
-    if instrument and interval:
-        faults.collect("interval", lambda: _check_bars(request, instrument, interval))
-    if instrument:
-        faults.collect("costs", lambda: _check_costs(request, instrument))
+    instruments = _instruments(request, faults)
+    if interval:
+        for instrument in instruments:
+            faults.collect("interval", partial(_check_bars, request, instrument, interval))
+    for instrument in instruments:
+        faults.collect("costs", partial(_check_costs, request, instrument))
     _check_money(request, faults)
-    if faults.fields or instrument is None or interval is None or parameters is None:
-        raise RuleError(faults.code, " ".join(faults.fields.values()), fields=faults.fields)
-    return CheckedRequest(request, instrument, interval, parameters, request.costs.given())
+    if parameters is not None:
+        faults.collect("form", lambda: check_form(request))
+        faults.collect("instrument", lambda: _check_legs(request))
+    if not faults.fields and interval:
+        faults.collect("rules", lambda: check_rules(request, instruments, interval))
+    if faults.fields or interval is None or parameters is None:
+        raise RuleError(faults.code, sentences(*faults.fields.values()), fields=faults.fields)
+    return CheckedRequest(request, instruments, interval, parameters, request.costs.given())
+
+
+def _instruments(request: RunRequest, faults: _Faults) -> tuple[Instrument, ...]:
+    """The instruments of all legs that exist."""
+    found = [faults.collect("instrument", partial(_instrument, code)) for code in request.instruments[:MAX_LEGS]]
+    return tuple(instrument for instrument in found if instrument)
+
+
+def _check_legs(request: RunRequest) -> None:
+    """As many instruments as the strategy wants, none twice."""
+    codes, wanted = request.instruments, registry.get(request.strategy).legs
+    if wanted > 1 and len(codes) != wanted:
+        text = _("%(strategy)s trades %(wanted)d instruments, not %(given)d: name each of them.") % {
+            "strategy": request.strategy,
+            "wanted": wanted,
+            "given": len(codes),
+        }
+    elif len(codes) > MAX_LEGS:
+        text = _("A run takes at most %(limit)d instruments, not %(given)d.") % {
+            "limit": MAX_LEGS,
+            "given": len(codes),
+        }
+    elif twice := sorted({code for code in codes if codes.count(code) > 1}):
+        text = _("Each instrument may be named once: %(codes)s.") % {"codes": ", ".join(twice)}
+    else:
+        return
+    raise RuleError("invalid_legs", text, fields={"instrument": text})
 
 
 def _parameters(request: RunRequest) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any, Self
 
+from backtests.domain.rules import PLAIN, Rules
+
 DEFAULT_CAPITAL = 1_000_000.0
 DEFAULT_VOLUME = 1.0
 
@@ -46,7 +48,9 @@ class RunRequest:
     """One backtest to be made.
 
     ``start`` and ``end`` are trading days, both included, ``None`` for all there are; ``parameters`` the
-    strategy's own, those left out at their defaults; ``capital`` in yuan, ``volume`` in lots.
+    strategy's own, those left out at their defaults; ``capital`` in yuan, ``volume`` in lots. ``legs`` are the
+    codes of further instruments on the same account, ``rules`` the switches of realism, ``form`` the way the
+    strategy is driven ('' for the fastest that it knows).
     """
 
     strategy: str
@@ -59,3 +63,11 @@ class RunRequest:
     volume: float = DEFAULT_VOLUME
     costs: CostOptions = field(default_factory=CostOptions)
     close_at_end: bool = False
+    legs: tuple[str, ...] = ()
+    rules: Rules = PLAIN
+    form: str = ""
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """The codes of all instruments, in the order of their legs."""
+        return (self.instrument, *self.legs)

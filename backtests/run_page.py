@@ -23,6 +23,7 @@ from backtests.reports import report_tables as tables
 from backtests.reports.html import CLOSE_UP_BARS, Headline, headlines
 from backtests.reports.notices import notices
 from backtests.reports.report_input import ReportInput
+from backtests.rule_options import rule_pairs
 from backtests.run_report import report_input
 from backtests.services import what_changed
 from quantsite.common.times import SHANGHAI
@@ -35,7 +36,8 @@ CHANGED: dict[str, Promise] = {
     "result_hash": gettext_lazy("The result differs."),
 }
 
-DETAIL_VIEWS = ("state", "equity_chart", "price_chart", "cancel", "again", "share", "report", "fills_csv", "equity_csv")
+FILE_VIEWS = ("report", "report_pdf", "report_json", "fills_csv", "fills_parquet", "equity_csv", "equity_parquet")
+DETAIL_VIEWS = ("state", "equity_chart", "price_chart", "cancel", "again", "share", *FILE_VIEWS)
 
 
 def run_url(name: str, run_id: int) -> str:
@@ -100,11 +102,12 @@ def _asked(run: BacktestRun) -> list[tables.Pair]:
     facts = [
         (_("Strategy"), run.strategy),
         (_("Parameters"), ", ".join(f"{name} = {value}" for name, value in run.parameters.items()) or "–"),
-        (_("Instrument"), f"{run.instrument.code} {run.interval}"),
+        (_("Instrument"), f"{' + '.join([run.instrument.code, *run.legs])} {run.interval}"),
         (_("Trading days"), _period(run)),
         (_("Bars"), f"{run.bar_count:,}" if run.bar_count is not None else "–"),
         (_("Start capital"), f"{run.capital:,.2f}"),
         (_("Volume, lots"), f"{run.volume:g}"),
+        *rule_pairs(run.rules),
         (_("Owner"), run.owner.get_username() if run.owner else _("system")),
         (_("Asked for"), f"{run.created_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"),
         (_("Load, run, total in seconds"), _seconds(run)),

@@ -24,11 +24,14 @@ def run_text(run: BacktestRun, *, colour: bool) -> str:
 
 
 def _print(console: Console, run: BacktestRun) -> None:
-    console.print(f"[bold]Backtest run {run.pk}[/bold]  {run.strategy}  {run.instrument.code}  {run.interval}")
+    instruments = " + ".join([run.instrument.code, *run.legs])
+    console.print(f"[bold]Backtest run {run.pk}[/bold]  {run.strategy}  {instruments}  {run.interval}")
     if run.first_bar and run.last_bar:
         first, last = (f"{moment.astimezone(SHANGHAI):%Y-%m-%d %H:%M}" for moment in (run.first_bar, run.last_bar))
         console.print(f"{run.bar_count:,} bars from {first} to {last}, Shanghai time")
     console.print("parameters  " + "  ".join(f"{name}={value}" for name, value in run.parameters.items()))
+    if run.rules:
+        console.print("rules       " + "  ".join(f"{name}={value}" for name, value in run.rules.items()))
     for warning in run.warnings:
         console.print(f"[yellow]! {warning}[/yellow]")
     console.print(_figures(run.statistics["standard"]))

@@ -11,8 +11,10 @@ from rest_framework import serializers
 from accounts.models import User
 from backtests.models import BacktestDay, BacktestFill, BacktestRun
 from backtests.requests import DEFAULT_CAPITAL, DEFAULT_VOLUME, CostOptions, RunRequest
+from backtests.rule_options import RULE_NAMES, RULE_OPTIONS, RuleOption, rules_from
 from backtests.run_document import costs_of, money
 from quantsite.common.errors import RuleError
+from strategies.domain.forms import Form
 from trading.domain.offsets import Direction, Offset
 
 
@@ -46,16 +48,49 @@ class CostOptionsSerializer(StrictSerializer):
     margin_rate = serializers.FloatField(required=False, allow_null=True)
 
 
+def _rule_field(option: RuleOption) -> serializers.Field[Any, Any, Any, Any]:
+    given: dict[str, Any] = {"required": False, "allow_null": True, "help_text": option.text}
+    if option.kind is bool:
+        return serializers.BooleanField(**given)
+    if option.choices:
+        return serializers.ChoiceField(list(option.choices), **given)
+    return serializers.IntegerField(**given) if option.kind is int else serializers.FloatField(**given)
+
+
+class RulesSerializer(StrictSerializer):
+    """The switches of realism; what is left out is off (see docs/backtests.md)."""
+
+    def get_fields(self) -> dict[str, Any]:
+        """One field for each switch."""
+        return {option.name: _rule_field(option) for option in RULE_OPTIONS}
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}], "maxLength": 24}
+)
+class CodesField(serializers.ListField):
+    """One code, or the codes of several instruments on one account."""
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        """The codes as a list."""
+        codes: list[str] = super().to_internal_value([data] if isinstance(data, str) else data)
+        return codes
+
+
 class RunRequestSerializer(StrictSerializer):
     """One backtest to be made; the same options as ``manage.py run_backtest``.
 
-    The options of ``costs`` may also stand beside the others, as on the command line.
+    The options of ``costs`` and of ``rules`` may also stand beside the others, as on the command line.
     """
 
-    also_known = CostOptions.names()
+    groups = {"costs": CostOptions.names(), "rules": RULE_NAMES}
+    also_known = (*CostOptions.names(), *RULE_NAMES)
 
     strategy = serializers.CharField(max_length=64)
-    instrument = serializers.CharField(max_length=24)
+    instrument = CodesField(child=serializers.CharField(max_length=24), allow_empty=False)
+    legs = serializers.ListField(
+        child=serializers.CharField(max_length=24), required=False, help_text="Codes of further instruments."
+    )
     interval = serializers.CharField(max_length=8)
     start = serializers.DateField(required=False, allow_null=True)
     end = serializers.DateField(required=False, allow_null=True)
@@ -65,23 +100,36 @@ class RunRequestSerializer(StrictSerializer):
     costs = CostOptionsSerializer(required=False)
     close_at_end = serializers.BooleanField(required=False, default=False)
 
+    form = serializers.ChoiceField([form.value for form in Form], required=False, allow_blank=True, default="")
+    rules = RulesSerializer(required=False)
+
     def to_internal_value(self, data: Any) -> Any:
-        """The typed values, all costs in ``costs``. Raises ``ValidationError``, also for a cost given twice."""
-        flat = {name: data[name] for name in CostOptions.names() if name in data} if isinstance(data, dict) else {}
-        costs = data.get("costs") if flat else None
-        if not flat or not isinstance(costs, dict | None):
-            return super().to_internal_value(data)
-        if twice := sorted(set(flat) & set(costs or {})):
-            text = _("It is given twice: beside costs and in it.")
-            raise serializers.ValidationError({name: [text] for name in twice})
-        rest = {name: value for name, value in data.items() if name not in flat}
-        return super().to_internal_value({**rest, "costs": {**(costs or {}), **flat}})
+        """The typed values, costs and rules in their groups. Raises ``ValidationError``, also for one given twice."""
+        if isinstance(data, dict):
+            for group, names in self.groups.items():
+                data = _gathered(data, group, names)
+        return super().to_internal_value(data)
 
     def to_request(self) -> RunRequest:
-        """The request, once valid."""
+        """The request, once valid. Raises ``RuleError`` for rules without sense."""
         values = dict(self.validated_data)
+        first, *legs = [*values.pop("instrument"), *values.pop("legs", [])]
         costs = CostOptions.from_mapping(values.pop("costs", None) or {})
-        return RunRequest(**values, costs=costs)
+        rules = rules_from(values.pop("rules", None) or {})
+        return RunRequest(**values, instrument=first, legs=tuple(legs), costs=costs, rules=rules)
+
+
+def _gathered(data: dict[str, Any], group: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """The body with the options of ``group`` that stand beside it moved into it. Raises ``ValidationError``."""
+    flat = {name: data[name] for name in names if name in data}
+    inside = data.get(group) or {}
+    if not flat or not isinstance(inside, dict):
+        return data
+    if twice := sorted(set(flat) & set(inside)):
+        text = _("It is given twice: beside %(group)s and in it.") % {"group": group}
+        raise serializers.ValidationError({name: [text] for name in twice})
+    rest = {name: value for name, value in data.items() if name not in flat}
+    return {**rest, group: {**inside, **flat}}
 
 
 class MoneyField(serializers.FloatField):
@@ -145,6 +193,9 @@ class RunDetailSerializer(RunSerializer):
             "capital",
             "volume",
             "close_at_end",
+            "legs",
+            "rules",
+            "form",
             "costs",
             "bars",
             "first_bar",

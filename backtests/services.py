@@ -22,12 +22,12 @@ from kombu.exceptions import OperationalError
 from accounts.audit import record
 from backtests.claims import Claim
 from backtests.claims import claim as take
+from backtests.exports import KINDS, File
 from backtests.models import VIEW, BacktestRun, RunStatus
 from backtests.permissions import demand_add, find_run, find_run_to_change
-from backtests.reports.html import render_report
 from backtests.request_checks import CheckedRequest, check_request
 from backtests.requests import CostOptions, RunRequest
-from backtests.run_report import bars_of, report_input
+from backtests.rule_options import rules_from
 from quantsite.common.errors import ConflictError, RuleError
 from quantsite.web import request_id
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 RUN_TASK = "backtests.run"
-NO_SEED = 0
-"""Of a run in which nothing is random, as in all so far; a repeated run takes the seed of the first."""
 ONE_ATTEMPT = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 
 log = structlog.get_logger(__name__)
@@ -91,14 +89,19 @@ def _create(actor: "User | None", checked: CheckedRequest, again_of: BacktestRun
         volume=request.volume,
         close_at_end=request.close_at_end,
         again_of=again_of,
-        seed=NO_SEED if again_of is None else again_of.seed,
+        seed=request.rules.seed,
+        rules=request.rules.given(),
+        legs=list(request.legs),
+        form=request.form,
         request_id=request_id.current(),
     )
 
 
 def _asked(run: BacktestRun) -> dict[str, Any]:
     """What the audit trail keeps of a new run, beside its name."""
-    return {"parameters": run.parameters, "costs": run.costs, "capital": run.capital, "again_of": run.again_of_id}
+    asked = {"parameters": run.parameters, "costs": run.costs, "capital": run.capital, "again_of": run.again_of_id}
+    further = {"rules": run.rules, "legs": run.legs, "form": run.form}
+    return asked | {name: value for name, value in further.items() if value}
 
 
 def request_of(run: BacktestRun) -> RunRequest:
@@ -114,6 +117,9 @@ def request_of(run: BacktestRun) -> RunRequest:
         volume=run.volume,
         costs=CostOptions.from_mapping(run.costs),
         close_at_end=run.close_at_end,
+        legs=tuple(run.legs),
+        rules=rules_from(run.rules),
+        form=run.form,
     )
 
 
@@ -177,17 +183,33 @@ def wake(*run_ids: int) -> None:
 
 
 def generate_report(actor: "User | None", run_id: int, language: str | None = None) -> str:
-    """The report of a succeeded run as one HTML file, in ``language`` or the active one.
+    """The report of a succeeded run as one HTML file, in ``language`` or the active one; raises as ``export_run``."""
+    return export_run(actor, run_id, "report", "html", language).body.decode()
 
-    Raises ``ConflictError`` for a run without a result, ``RuleError`` for a language that the site has not got.
+
+def export_run(actor: "User | None", run_id: int, kind: str, form: str, language: str | None = None) -> File:
+    """A file about a succeeded run: ``kind`` is a key of ``exports.KINDS``, ``form`` one of that kind's formats.
+
+    Texts are in ``language`` or the active one. Raises ``ConflictError`` for a run without a result, ``RuleError``
+    for a format that the kind has not or a language that the site has not.
     """
     run = find_run(actor, run_id)
-    if run.status != RunStatus.SUCCEEDED:
-        text = _("Backtest run %(id)s has no result: it is %(status)s.")
-        raise ConflictError("no_result", text % {"id": run.pk, "status": run.get_status_display()})
+    known_language(language)
+    demand_result(run)
+    with override(language or get_language() or settings.LANGUAGE_CODE):
+        return KINDS[kind].make(run, form)
+
+
+def known_language(language: str | None) -> None:
+    """Raises ``RuleError`` for a language that the site has not got; none at all is the active one."""
     if language and language not in dict(settings.LANGUAGES):
         known = ", ".join(code for code, _name in settings.LANGUAGES)
         text = _("There is no language %(code)s; known: %(known)s.") % {"code": repr(language), "known": known}
         raise RuleError("unknown_language", text, fields={"lang": text})
-    with override(language or get_language() or settings.LANGUAGE_CODE):
-        return render_report(report_input(run, bars_of(run)))
+
+
+def demand_result(run: BacktestRun) -> None:
+    """Raises ``ConflictError`` for a run without a result."""
+    if run.status != RunStatus.SUCCEEDED:
+        text = _("Backtest run %(id)s has no result: it is %(status)s.")
+        raise ConflictError("no_result", text % {"id": run.pk, "status": run.get_status_display()})

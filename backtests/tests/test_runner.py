@@ -59,7 +59,7 @@ def test_the_document_has_the_promised_keys_and_rounded_money(alice: User, asked
     assert set(document) == {
         *("run", "strategy", "instrument", "interval", "bars", "first_bar", "last_bar", "parameters", "costs"),
         *("capital", "volume", "statistics", "fills", "end_equity", "net_profit", "commission", "slippage"),
-        *("result_hash", "warnings", "timing"),
+        *("result_hash", "warnings", "timing", "rules", "legs"),
     }
     assert set(document["statistics"]) == {"standard", "vnpy"}
     assert set(document["timing"]) == {"load_seconds", "run_seconds", "total_seconds"}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from django.utils.translation import gettext as _
 
 from backtests.domain.result import DayTable, FillTable
-from backtests.domain.statistics_drawdown import max_drawdown, max_drawdown_days
+from backtests.domain.statistics_drawdown import Water
 from backtests.reports.format import count, money, percent
 from backtests.reports.palette import dark_twins
 from backtests.reports.price_data import PriceData
@@ -39,7 +39,7 @@ def equity_json(days: DayTable, capital: float) -> ChartDocument:
     from backtests.reports.charts import equity_chart  # noqa: PLC0415 - see above
 
     chart = equity_chart(days.trading_day, days.equity, days.drawdown, capital)
-    return chart_document(chart, _equity_caption(days.equity, capital))
+    return chart_document(chart, equity_caption(days.equity, capital))
 
 
 def price_json(bars: BarSeries, fills: FillTable, price_tick: float, *, red_up: bool = True) -> ChartDocument:
@@ -57,14 +57,16 @@ def chart_document(chart: "LayoutDOM", caption: str) -> ChartDocument:
     return {"figure": dict(json_item(chart)), "dark": dark_twins(), "caption": caption}
 
 
-def _equity_caption(equity: Floats, capital: float) -> str:
-    if not len(equity):
+def equity_caption(equity: Floats, capital: float) -> str:
+    """The chart of equity in words: its end, its peak, its deepest and its longest drawdown."""
+    water = Water.of(equity, capital)
+    if water is None:
         return _("No trading day.")
     return _("End %(end)s, peak %(peak)s, max drawdown %(depth)s, longest time under water %(days)s trading days.") % {
         "end": money(equity[-1]),
         "peak": money(max(float(equity.max()), capital)),
-        "depth": percent(max_drawdown(equity, capital)),
-        "days": count(max_drawdown_days(equity, capital)),
+        "depth": percent(float(water.depths().min())),
+        "days": count(water.longest()),
     }
 
 

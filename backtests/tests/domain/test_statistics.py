@@ -1,20 +1,23 @@
 """The block ``standard`` against hand-made cases: what is defined, what is not, and by which convention."""
 
-import time
+import json
 
 import numpy as np
 import pytest
 
-from backtests.domain.result import RunResult
-from backtests.domain.statistics import standard
-from backtests.domain.statistics_vnpy import vnpy
-from backtests.tests.domain.statistics_cases import bar_series, fill_table, result_of
+from backtests.domain.statistics import HEADLINE, standard
+from backtests.tests.domain.statistics_cases import market_case, result_of
 
 KEYS = [
     *("total_return", "annual_return", "annual_volatility", "sharpe", "sortino", "calmar", "omega", "tail_ratio"),
-    *("stability", "var_95", "cvar_95", "max_drawdown", "max_drawdown_days", "win_rate", "payoff_ratio"),
-    *("profit_factor", "expectancy", "trade_count", "net_profit", "commission", "slippage", "trading_days"),
+    *("stability", "var_95", "cvar_95", "max_drawdown", "max_drawdown_days", "max_drawdown_money"),
+    *("max_drawdown_peak_day", "max_drawdown_trough_day", "max_drawdown_recovery_day", "max_drawdown_to_trough"),
+    *("max_drawdown_to_recover", "win_rate", "payoff_ratio", "profit_factor", "expectancy", "trade_count"),
+    *("longest_winning_streak", "longest_losing_streak", "average_holding_bars", "average_holding_days"),
+    *("mae_mean", "mae_worst", "mfe_mean", "mfe_best", "net_profit", "commission", "slippage", "trading_days"),
+    *("turnover", "annual_turnover", "exposure", "benchmark_return", "alpha", "beta", "information_ratio"),
 ]
+OF_MARKET = ["mae_mean", "mae_worst", "mfe_mean", "mfe_best", *KEYS[-7:]]
 OF_RETURNS = KEYS[1:11]
 
 
@@ -124,6 +127,8 @@ def test_without_a_day_only_counts_and_money_are_defined() -> None:
     defined = {key: value for key, value in figures.items() if value is not None}
     assert defined == {
         "trade_count": 0,
+        "longest_winning_streak": 0,
+        "longest_losing_streak": 0,
         "net_profit": 0.0,
         "commission": 12.5,
         "slippage": 30.0,
@@ -145,20 +150,59 @@ def test_other_days_in_the_year_change_only_what_is_annual() -> None:
     assert china["annual_volatility"] == pytest.approx(float(us["annual_volatility"] or 0) * (242 / 252) ** 0.5)
 
 
-def _six_years() -> RunResult:
-    days = 100 * (1 + np.random.default_rng(7).normal(0.0002, 0.01, 1_500)).cumprod()
-    return result_of(list(days), [1.0, -1.0] * 500)
+def test_the_six_that_people_name_first_are_in_the_block() -> None:
+    assert HEADLINE == ("total_return", "annual_return", "max_drawdown", "sharpe", "win_rate", "payoff_ratio")
+    assert set(HEADLINE) <= set(KEYS)
 
 
-def test_six_years_of_five_minute_bars_take_a_few_milliseconds() -> None:
-    result = _six_years()
-    minute = 60_000_000_000
-    bars = bar_series([(i * 5 * minute, 4000.0 + i % 50) for i in range(100_000)])
-    fills = fill_table([(i * 250 * minute, 1 - 2 * (i % 2), 4000.0, 1.0, 4.0, 10.0) for i in range(2_000)])
-    best = 1.0
-    for _ in range(7):
-        begun = time.perf_counter()
-        standard(result, 100.0)
-        vnpy(bars, fills, 10.0, 1_000_000.0)
-        best = min(best, time.perf_counter() - begun)
-    assert best < 0.02  # 3 ms on an idle core; the room is for a busy one
+def test_without_bars_and_multiplier_what_needs_them_is_undefined() -> None:
+    figures = standard(result_of([101.0, 99.0], [3.0, -1.0]), 100.0)
+    assert [figures[key] for key in OF_MARKET] == [None] * len(OF_MARKET)
+
+
+def test_with_bars_every_figure_of_an_ordinary_run_is_a_plain_number() -> None:
+    case = market_case()
+    figures = standard(case.result, 100_000.0, bars=case.bars, multiplier=10.0)
+    assert {key: type(value) for key, value in figures.items() if type(value) not in (int, float)} == {}
+    assert json.loads(json.dumps(figures, allow_nan=False)) == figures
+
+
+def test_the_days_of_the_deepest_drawdown_read_as_dates() -> None:
+    result = result_of([110.0, 99.0, 88.0, 104.0, 110.0, 120.0])  # 1970-01-01 and on
+    figures = standard(result, 100.0)
+    assert figures["max_drawdown"] == pytest.approx(-0.2)
+    assert figures["max_drawdown_money"] == pytest.approx(-22.0)
+    assert figures["max_drawdown_peak_day"] == 19700101
+    assert figures["max_drawdown_trough_day"] == 19700103
+    assert figures["max_drawdown_recovery_day"] == 19700105
+    assert (figures["max_drawdown_to_trough"], figures["max_drawdown_to_recover"]) == (2, 2)
+
+
+def test_a_drawdown_from_the_start_has_no_peak_day_and_one_not_made_good_no_recovery() -> None:
+    figures = standard(result_of([95.0, 90.0, 99.0]), 100.0)
+    assert figures["max_drawdown_peak_day"] is None
+    assert figures["max_drawdown_trough_day"] == 19700102
+    assert figures["max_drawdown_recovery_day"] is None
+    assert (figures["max_drawdown_to_trough"], figures["max_drawdown_to_recover"]) == (2, None)
+
+
+def test_without_a_drawdown_it_has_a_depth_of_zero_and_no_days() -> None:
+    figures = standard(result_of([101.0, 102.0]), 100.0)
+    assert (figures["max_drawdown"], figures["max_drawdown_days"], figures["max_drawdown_money"]) == (0.0, 0, 0.0)
+    assert [figures[key] for key in KEYS if key.startswith("max_drawdown_") and "_t" in key] == [None] * 3
+
+
+def test_a_trade_of_zero_ends_a_streak() -> None:
+    figures = standard(result_of([100.0], [1.0, 2.0, 0.0, 3.0, -1.0, -1.0, 0.0, -1.0]), 100.0)
+    assert (figures["longest_winning_streak"], figures["longest_losing_streak"]) == (2, 2)
+
+
+def test_bars_and_multipliers_must_be_of_the_same_legs() -> None:
+    case = market_case()
+    with pytest.raises(ValueError, match="3 multipliers for the bars of 1 legs"):
+        standard(case.result, 100_000.0, bars=case.bars, multiplier=[1.0, 2.0, 3.0])
+
+
+def test_a_benchmark_must_have_the_days_of_the_run() -> None:
+    with pytest.raises(ValueError, match=r"shape \(3,\), the run has 2"):
+        standard(result_of([101.0, 99.0]), 100.0, benchmark=np.zeros(3))

@@ -1,12 +1,12 @@
 """REST: backtests/."""
 
-from io import StringIO
 from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, status
 from rest_framework.decorators import action
@@ -19,8 +19,6 @@ from accounts.models import User
 from backtests import services
 from backtests.models import BacktestRun, RunStatus
 from backtests.permissions import find_run, visible_runs
-from backtests.reports.tables import write_equity_csv, write_fills_csv
-from backtests.result_rows import read_days, read_fills
 from backtests.serializers import (
     DaySerializer,
     FillSerializer,
@@ -38,22 +36,53 @@ from strategies import registry
 LANGUAGE = OpenApiParameter("lang", str, description="en or zh-hans; without it the language of the request")
 
 
-class CsvRenderer(BaseRenderer):
-    """Lets a caller ask for CSV by ``Accept: text/csv`` or ``?format=csv``; the action writes the file itself."""
+def _as(*forms: str) -> OpenApiParameter:
+    """The format, as a parameter of the schema."""
+    return OpenApiParameter("as", str, enum=forms, description="the format; it comes before the header Accept")
 
-    media_type = "text/csv"
-    format = "csv"
+
+class FileRenderer(BaseRenderer):
+    """Lets a caller ask for a file by ``Accept`` or ``?format=``; the action answers with the finished file."""
+
+    charset = None
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
-        """Never asked for data: actions that offer CSV answer with a finished file."""
+        """Never asked for data: actions that offer files answer with them."""
         raise NotImplementedError
 
 
-class HtmlRenderer(CsvRenderer):
-    """The same for the report."""
+class CsvRenderer(FileRenderer):
+    """Fills or equity as CSV."""
 
-    media_type = "text/html"
-    format = "html"
+    media_type, format = "text/csv", "csv"
+
+
+class ParquetRenderer(FileRenderer):
+    """Fills or equity as Parquet."""
+
+    media_type, format = "application/vnd.apache.parquet", "parquet"
+
+
+class HtmlRenderer(FileRenderer):
+    """The report as a page."""
+
+    media_type, format = "text/html", "html"
+
+
+class PdfRenderer(FileRenderer):
+    """The report for paper."""
+
+    media_type, format = "application/pdf", "pdf"
+
+
+class JsonRenderer(FileRenderer):
+    """Everything about a run."""
+
+    media_type, format = "application/json", "json"
+
+
+TABLES = [OrjsonRenderer, CsvRenderer, ParquetRenderer]
+REPORTS = [HtmlRenderer, PdfRenderer, JsonRenderer]
 
 
 class FillCursor(NewestFirstCursor):
@@ -111,37 +140,34 @@ class BacktestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
         body.is_valid(raise_exception=True)
         return _queued(services.run_backtest(_caller(request), body.to_request()))
 
-    @extend_schema(responses=FillSerializer(many=True))
-    @action(detail=True, renderer_classes=[OrjsonRenderer, CsvRenderer], filterset_class=None)
+    @extend_schema(parameters=[_as("csv", "parquet")], responses=FillSerializer(many=True))
+    @action(detail=True, renderer_classes=TABLES, filterset_class=None)
     def fills(self, request: Request, **_kwargs: Any) -> Response | HttpResponse:
-        """The fills: pages of JSON, or all of them as CSV."""
+        """The fills: pages of JSON, or all of them as CSV or Parquet."""
         run = self.get_object()
-        if _wants(request, CsvRenderer):
-            file = StringIO(newline="")
-            write_fills_csv(file, read_fills(run), run.instrument.code)
-            return _file(file.getvalue(), "text/csv", f"backtest-{run.pk}-fills.csv")
-        return self._page(FillCursor(), FillSerializer, run.fills.all())
+        form = _form(request)
+        return _file(request, run, "fills", form) if form else self._page(FillCursor(), FillSerializer, run.fills.all())
 
-    @extend_schema(responses=DaySerializer(many=True))
-    @action(detail=True, renderer_classes=[OrjsonRenderer, CsvRenderer], filterset_class=None)
+    @extend_schema(parameters=[_as("csv", "parquet")], responses=DaySerializer(many=True))
+    @action(detail=True, renderer_classes=TABLES, filterset_class=None)
     def equity(self, request: Request, **_kwargs: Any) -> Response | HttpResponse:
-        """The trading days: pages of JSON, or all of them as CSV."""
+        """The trading days: pages of JSON, or all of them as CSV or Parquet."""
         run = self.get_object()
-        if _wants(request, CsvRenderer):
-            file = StringIO(newline="")
-            write_equity_csv(file, read_days(run))
-            return _file(file.getvalue(), "text/csv", f"backtest-{run.pk}-equity.csv")
-        return self._page(DayCursor(), DaySerializer, run.days.all())
+        form = _form(request)
+        return _file(request, run, "equity", form) if form else self._page(DayCursor(), DaySerializer, run.days.all())
 
-    @extend_schema(parameters=[LANGUAGE], responses={(200, "text/html"): OpenApiResponse(response=str)})
-    @action(detail=True, renderer_classes=[HtmlRenderer], filterset_class=None)
+    @extend_schema(
+        parameters=[LANGUAGE, _as("html", "pdf", "json")],
+        responses={
+            (200, "text/html"): OpenApiResponse(response=str),
+            (200, "application/pdf"): OpenApiTypes.BINARY,
+            (200, "application/json"): OpenApiTypes.OBJECT,
+        },
+    )
+    @action(detail=True, renderer_classes=REPORTS, filterset_class=None)
     def report(self, request: Request, **_kwargs: Any) -> HttpResponse:
-        """The report as one HTML file that needs no network; 409 before the run has succeeded."""
-        run = self.get_object()
-        html = services.generate_report(_caller(request), run.pk, request.query_params.get("lang"))
-        response = HttpResponse(html, content_type="text/html; charset=utf-8")
-        use_report_policy(response)
-        return response
+        """The report: a page that needs no network, a PDF, or everything as JSON; 409 before the run has succeeded."""
+        return _file(request, self.get_object(), "report", _form(request))
 
     @extend_schema(request=None, responses=RunDetailSerializer)
     @action(detail=True, methods=["post"])
@@ -192,8 +218,10 @@ def _caller(request: Request) -> User:
     return request.user
 
 
-def _wants(request: Request, renderer: type[BaseRenderer]) -> bool:
-    return isinstance(request.accepted_renderer, renderer)
+def _form(request: Request) -> str:
+    """The format asked for, by ``?as=`` before ``Accept``; '' for pages of JSON."""
+    renderer = request.accepted_renderer
+    return request.query_params.get("as") or (renderer.format if isinstance(renderer, FileRenderer) else "")
 
 
 def _queued(run: BacktestRun) -> Response:
@@ -201,10 +229,14 @@ def _queued(run: BacktestRun) -> Response:
     return Response(RunDetailSerializer(run).data, status.HTTP_202_ACCEPTED, headers={"Location": location})
 
 
-def _file(text: str, media_type: str, name: str) -> HttpResponse:
-    """A download."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return HttpResponse(text, content_type=f"{media_type}; charset=utf-8", headers=headers)
+def _file(request: Request, run: BacktestRun, kind: str, form: str) -> HttpResponse:
+    """A file of the run; the report is sandboxed."""
+    made = services.export_run(_caller(request), run.pk, kind, form, request.query_params.get("lang"))
+    headers = {"Content-Disposition": made.disposition}
+    response = HttpResponse(made.body, content_type=made.media_type, headers=headers)
+    if form == "html":
+        use_report_policy(response)
+    return response
 
 
 routes = [("backtests", BacktestViewSet, "backtest")]

@@ -128,7 +128,12 @@ BACKTESTS: dict[str, Rule] = {
     "admin/backtests/backtestrun/<object_id>/history/": Rule(OWNER, OWNER, reading=True),
     **{
         f"admin/backtests/backtestrun/<run_id>/{page}": Rule(OWNER)
-        for page in ("state/", "charts/equity/", "charts/price/", "report/", "fills.csv", "equity.csv")
+        for page in ("state/", "charts/equity/", "charts/price/", "report/", "report.pdf", "report.json")
+    },
+    **{
+        f"admin/backtests/backtestrun/<run_id>/{table}.{form}": Rule(OWNER)
+        for table in ("fills", "equity")
+        for form in ("csv", "parquet")
     },
     "admin/backtests/backtestrun/<run_id>/cancel/": Rule(post=OWNER),
     "admin/backtests/backtestrun/<run_id>/again/": Rule(post=OWNER),

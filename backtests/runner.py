@@ -114,7 +114,7 @@ def _compute(claim: Claim) -> _Outcome:
     )
     result = run(bars, strategy, config, heartbeat)
     statistics = {
-        "standard": standard(result, asked.capital),
+        "standard": standard(result, asked.capital, bars=bars, multiplier=costs.multiplier),
         "vnpy": vnpy(bars, result.fills, costs.multiplier, asked.capital),
     }
     done = time.perf_counter()

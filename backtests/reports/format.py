@@ -55,6 +55,14 @@ def count(value: Number) -> str:
     return decimal(value, 0)
 
 
+def day(value: Number) -> str:
+    """A day given as the number YYYYMMDD: 20240301 is ``2024-03-01``."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    text = f"{int(value):08d}"
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}"
+
+
 def tick_places(price_tick: float) -> int:
     """How many decimals a price on the grid of ``price_tick`` has: 0.2 has one, 5 none."""
     exponent = Decimal(repr(price_tick)).normalize().as_tuple().exponent

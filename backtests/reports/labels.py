@@ -33,15 +33,36 @@ STANDARD: dict[str, Label] = {
     "cvar_95": Label(_("Expected shortfall 95 %, a day"), form.percent),
     "max_drawdown": Label(_("Max drawdown"), form.percent),
     "max_drawdown_days": Label(_("Longest drawdown, trading days"), form.count),
+    "max_drawdown_money": Label(_("Max drawdown, money"), form.money),
+    "max_drawdown_peak_day": Label(_("Peak before the max drawdown"), form.day),
+    "max_drawdown_trough_day": Label(_("Deepest day"), form.day),
+    "max_drawdown_recovery_day": Label(_("Recovered on"), form.day),
+    "max_drawdown_to_trough": Label(_("Peak to trough, trading days"), form.count),
+    "max_drawdown_to_recover": Label(_("Trough to recovery, trading days"), form.count),
     "win_rate": Label(_("Win rate"), form.percent),
     "payoff_ratio": Label(_("Payoff ratio"), form.ratio),
     "profit_factor": Label(_("Profit factor"), form.ratio),
     "expectancy": Label(_("Mean profit a trade"), form.money),
     "trade_count": Label(_("Closed trades"), form.count),
+    "longest_winning_streak": Label(_("Most wins in a row"), form.count),
+    "longest_losing_streak": Label(_("Most losses in a row"), form.count),
+    "average_holding_bars": Label(_("Mean holding, bars"), form.decimal),
+    "average_holding_days": Label(_("Mean holding, trading days"), form.decimal),
+    "mae_mean": Label(_("Against a trade (MAE), mean"), form.money),
+    "mae_worst": Label(_("Against a trade (MAE), worst"), form.money),
+    "mfe_mean": Label(_("For a trade (MFE), mean"), form.money),
+    "mfe_best": Label(_("For a trade (MFE), best"), form.money),
     "net_profit": Label(_("Net profit"), form.money),
     "commission": Label(_("Commission"), form.money),
     "slippage": Label(_("Slippage (inside the prices)"), form.money),
     "trading_days": Label(_("Trading days"), form.count),
+    "turnover": Label(_("Turnover"), form.money),
+    "annual_turnover": Label(_("Turnover a year, times the equity"), form.decimal),
+    "exposure": Label(_("Bars with a position"), form.percent),
+    "benchmark_return": Label(_("Benchmark return"), form.percent),
+    "alpha": Label(_("Alpha, a year"), form.percent),
+    "beta": Label(_("Beta"), form.ratio),
+    "information_ratio": Label(_("Information ratio"), form.ratio),
 }
 
 VNPY: dict[str, Label] = {
@@ -74,6 +95,15 @@ VNPY: dict[str, Label] = {
     "return_drawdown_ratio": Label(_("Return over drawdown"), form.ratio),
     "rgr_ratio": Label(_("RGR ratio"), form.ratio),
 }
+
+GROUPS: dict[str, Promise] = {
+    "total_return": _("Return and risk"),
+    "max_drawdown": _("Drawdown"),
+    "win_rate": _("Trades"),
+    "net_profit": _("Money and market"),
+    "benchmark_return": _("Beside buying and holding"),
+}
+"""Headings among the standard figures, each before the figure that it is keyed by."""
 
 BLOCKS: dict[str, dict[str, Label]] = {"standard": STANDARD, "vnpy": VNPY}
 

@@ -106,7 +106,8 @@ def _figures(labels: Mapping[str, Label], figures: Figures) -> list[Pair]:
     return [
         Pair(str(label.name), value if isinstance(value, str) else label.print(value))
         for key, label in labels.items()
-        for value in [figures.get(key)]
+        if key in figures
+        for value in [figures[key]]
     ]
 
 

@@ -96,7 +96,10 @@ def report_input(**changes: Any) -> ReportInput:
         bars=series,
         fills=done.fills,
         days=done.days,
-        statistics={"standard": standard(done, CAPITAL), "vnpy": vnpy(series, done.fills, 10.0, CAPITAL)},
+        statistics={
+            "standard": standard(done, CAPITAL, bars=series, multiplier=10.0),
+            "vnpy": vnpy(series, done.fills, 10.0, CAPITAL),
+        },
         end_equity=done.end_equity,
         result_hash="c0ffee" * 10,
         engine_version="1",

@@ -45,7 +45,7 @@ def test_the_rows_are_what_the_engine_gives(alice: User, asked: RunRequest, sim:
         np.testing.assert_array_equal(getattr(fills, name), getattr(direct.fills, name), name)
     for name in direct.days.__slots__:
         np.testing.assert_array_equal(getattr(days, name), getattr(direct.days, name), name)
-    assert stored.statistics["standard"] == standard(direct, asked.capital)
+    assert stored.statistics["standard"] == standard(direct, asked.capital, bars=bars, multiplier=costs.multiplier)
     assert stored.end_equity == direct.end_equity
     expected = result_hash({"fast": 3, "slow": 8}, costs, bars.data_hash(), direct.fills, direct.end_equity)
     assert stored.result_hash == expected

@@ -4,7 +4,6 @@ import math
 import subprocess
 import sys
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from marketdata.domain import indicators
 from marketdata.domain.bars import FloatColumn
+from marketdata.tests.domain import slow_indicators as slow
 
 NAN = math.nan
 ticks = st.lists(st.integers(-40, 40), max_size=200)
@@ -34,60 +34,6 @@ def same(found: FloatColumn, meant: Sequence[float], within: float = 1e-8) -> No
     """Equal to ``within``, NaN where NaN is meant and nowhere else."""
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, np.array(meant, dtype=np.float64), rtol=0.0, atol=within)
-
-
-def mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
-
-
-def slow_sma(values: Sequence[float], length: int) -> list[float]:
-    return [NAN if at < length - 1 else mean(values[at - length + 1 : at + 1]) for at in range(len(values))]
-
-
-def slow_ema(values: Sequence[float], length: int, first: int = 0) -> list[float]:
-    """Begins on value number ``length`` after ``first`` with the mean of the values between."""
-    found: list[float] = []
-    begin = first + length - 1
-    for at, value in enumerate(values):
-        if at < begin:
-            found.append(NAN)
-        elif at == begin:
-            found.append(mean(values[first : at + 1]))
-        else:
-            found.append(found[-1] + 2 / (length + 1) * (value - found[-1]))
-    return found
-
-
-def slow_wilder(values: Sequence[float], length: int) -> list[float]:
-    """Over values of which the first is no number."""
-    found: list[float] = []
-    for at, value in enumerate(values):
-        if at < length:
-            found.append(NAN)
-        elif at == length:
-            found.append(mean(values[1 : at + 1]))
-        else:
-            found.append((found[-1] * (length - 1) + value) / length)
-    return found
-
-
-def slow_rsi(values: Sequence[float], length: int) -> list[float]:
-    changes = [NAN, *(after - before for before, after in pairwise(values))][: len(values)]
-    rises = slow_wilder([max(change, 0.0) for change in changes], length)
-    falls = slow_wilder([max(-change, 0.0) for change in changes], length)
-    found = []
-    for value, rise, fall in zip(values, rises, falls, strict=True):
-        still = rise + fall < 1e-9 * value
-        found.append(NAN if math.isnan(rise) else 50.0 if still else 100 * rise / (rise + fall))
-    return found
-
-
-def slow_true_range(high: Sequence[float], low: Sequence[float], close: Sequence[float]) -> list[float]:
-    found = [NAN]
-    for at in range(1, len(close)):
-        before = close[at - 1]
-        found.append(max(high[at] - low[at], abs(high[at] - before), abs(low[at] - before)))
-    return found[: len(close)]
 
 
 def test_by_hand() -> None:
@@ -118,31 +64,28 @@ def test_macd_by_hand() -> None:
 @settings(deadline=None)
 @given(ticks, lengths)
 def test_sma(moves: list[int], length: int) -> None:
-    same(indicators.sma(walk(moves), length), slow_sma(walk(moves).tolist(), length))
+    same(indicators.sma(walk(moves), length), slow.sma(walk(moves).tolist(), length))
 
 
 @settings(deadline=None)
 @given(ticks, lengths)
 def test_ema(moves: list[int], length: int) -> None:
-    same(indicators.ema(walk(moves), length), slow_ema(walk(moves).tolist(), length))
+    same(indicators.ema(walk(moves), length), slow.ema(walk(moves).tolist(), length))
 
 
 @settings(deadline=None)
 @given(ticks, st.integers(2, 12), st.integers(1, 12), st.integers(1, 9))
 def test_macd(moves: list[int], fast: int, more: int, signal: int) -> None:
-    values, slow = walk(moves).tolist(), fast + more
-    quick, calm = slow_ema(values, fast, first=slow - fast), slow_ema(values, slow)
-    apart = [one - other for one, other in zip(quick, calm, strict=True)]
-    average = slow_ema(apart, signal, first=slow - 1)
-    found = indicators.macd(walk(moves), fast, slow, signal)
+    line, average = slow.macd(walk(moves).tolist(), fast, fast + more, signal)
+    found = indicators.macd(walk(moves), fast, fast + more, signal)
+    same(found.line, line)
     same(found.signal, average)
-    same(found.line, [NAN if math.isnan(by) else value for value, by in zip(apart, average, strict=True)])
 
 
 @settings(deadline=None)
 @given(ticks, st.integers(2, 25))
 def test_rsi(moves: list[int], length: int) -> None:
-    same(indicators.rsi(walk(moves), length), slow_rsi(walk(moves).tolist(), length), 1e-6)
+    same(indicators.rsi(walk(moves), length), slow.rsi(walk(moves).tolist(), length), 1e-6)
 
 
 def test_a_price_that_does_not_move_has_an_rsi_of_fifty() -> None:
@@ -158,13 +101,8 @@ def test_a_price_that_does_not_move_has_an_rsi_of_fifty() -> None:
 @given(ticks, st.integers(1, 25), st.sampled_from([0.5, 2.0, 3.0]))
 def test_bollinger(moves: list[int], length: int, width: float) -> None:
     values = walk(moves)
-    middle = slow_sma(values.tolist(), length)
-    half = [
-        NAN
-        if math.isnan(centre)
-        else math.sqrt(mean([(value - centre) ** 2 for value in values[at - length + 1 :][:length]]))
-        for at, centre in enumerate(middle)
-    ]
+    middle = slow.sma(values.tolist(), length)
+    half = slow.deviation(values.tolist(), length)
     lower, centre, upper = indicators.bollinger(values, length, width)
     same(centre, middle)
     same(upper, [line + width * by for line, by in zip(middle, half, strict=True)])
@@ -205,7 +143,7 @@ def test_a_price_that_does_not_move_has_no_band_whatever_came_before() -> None:
 def test_atr(moves: list[int], widths: list[int], length: int) -> None:
     close = walk(moves)
     high, low = ranges(close, widths)
-    meant = slow_wilder(slow_true_range(high.tolist(), low.tolist(), close.tolist()), length)
+    meant = slow.wilder(slow.true_range(high.tolist(), low.tolist(), close.tolist()), length)
     same(indicators.atr(high, low, close, length), meant)
 
 

@@ -1,11 +1,15 @@
 """Bars for tests: by hand from prices, and made by hypothesis on a tick grid."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import strategies as st
 
 from marketdata.domain.bars import Bar, BarSeries
+from strategies.domain.averages import relation
+from strategies.domain.strategy import BaseStrategy
+from strategies.domain.windowed import target_column
 
 MINUTE = 60_000_000_000
 DAY_BARS = 12
@@ -45,3 +49,26 @@ def tick_bars(draw: st.DrawFn, least: int = 0, most: int = 120, swing: int = 12)
         made.append((float(opened), float(max(prices)), float(min(prices)), float(closed)))
         last = closed
     return series(made, draw(st.sampled_from([1, 5, DAY_BARS])))
+
+
+def shown(strategy: BaseStrategy, bars: BarSeries) -> list[float | None]:
+    """The decisions of a form 1 strategy over whole columns, ``None`` where there is none."""
+    strategy.initialize()
+    return [None if math.isnan(target) else target for target in target_column(strategy, bars).tolist()]
+
+
+def crossings(
+    first: Sequence[float], second: Sequence[float], price: Sequence[float], scale: float | None = None
+) -> list[int]:
+    """+1 where ``first`` crosses above ``second``, -1 where below, else 0; NaN crosses nothing. Plain Python.
+
+    Ties are told by the price, or by ``scale`` where one is given.
+    """
+    found = [0] * len(first)
+    for at in range(1, len(first)):
+        known = not any(map(math.isnan, (first[at - 1], second[at - 1], first[at], second[at])))
+        before = relation(first[at - 1], second[at - 1], scale or price[at - 1])
+        now = relation(first[at], second[at], scale or price[at])
+        if known and now and now != before:
+            found[at] = now
+    return found

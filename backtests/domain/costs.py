@@ -67,7 +67,7 @@ class CostTable:
         margins, _ = rates_on(self.margins, day)
         return Terms(self.multiplier, fees, margins)
 
-    def tick_on(self, day: date) -> float:
+    def tick_on(self, _day: date) -> float:
         """The price tick that holds on a trading day."""
         return self.price_tick
 

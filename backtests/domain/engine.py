@@ -1,14 +1,15 @@
-"""The backtest: bars go through a strategy, its targets through fills and the ledger into equity. No I/O.
+"""The backtest: bars go through a strategy, its decisions through fills and the ledger into equity. No I/O.
 
-The rules, in the order in which they act on a bar:
+The plain rules, in the order in which they act on a bar; docs/backtests.md has those that ``Rules`` switches on:
 
 1. *Fill.* A waiting target fills at the open of the first bar after the decision that has volume, plus
    ``slippage_ticks`` against the trader. A bar without volume fills nothing, the target waits; an unknown
    volume (NaN) counts as volume. A reversal closes first, then opens: two rows. A close that hits lots of this
-   trading day and older ones gives one row for each, the older first.
+   trading day and older ones gives one row for each, the older first. Then resting orders, in the order in which
+   they were placed: a limit at its price or the better open, a stop at its price or the open beyond it.
 2. *Margin.* An opening happens if its margin at the fill price plus its commission is at most the available
-   funds, with what is held marked at the bar's open (for a reversal: after the close). Otherwise the whole
-   opening is refused, counted and dropped until the next signal. A close is never refused.
+   funds, with what is held marked at the fill's reference price (for a reversal: after the close). Otherwise the
+   whole opening is refused, counted and dropped until the next signal. A close is never refused.
 3. *Decide.* The strategy sees the closed bar; its last signal is the target from now on. A target equal to
    what is held drops the waiting order. What is decided on the last bar never fills.
 4. *Mark.* After the last bar of a trading day the account settles at that bar's close, which stands for the
@@ -16,38 +17,47 @@ The rules, in the order in which they act on a bar:
 
 At the end the position is marked, not closed. With ``close_at_end`` it is closed on the last bar at its close,
 plus slippage, whether or not the bar has volume.
+
+One compiled ledger (``kernel``) serves all three forms of a strategy; which one drives it changes the time that a
+run takes and nothing else.
 """
 
+import copy
 import math
-from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from itertools import islice, pairwise
-from typing import NamedTuple
 
 import numpy as np
 
+from backtests.domain import kernel_state as state
+from backtests.domain.adjusted import adjusted, adjustment
+from backtests.domain.book import ROOMY, new_book, result_of
 from backtests.domain.costs import CostTable
-from backtests.domain.legs import Facts
-from backtests.domain.recorder import DayRow, FillRow, Recorder
+from backtests.domain.desk import BacktestDesk
+from backtests.domain.drivers import Actor, Events, Progress, run_plain, run_plain_legs, run_targets
+from backtests.domain.legs import Facts, Leg
 from backtests.domain.result import RunResult
-from backtests.domain.rules import PLAIN, Rules
-from marketdata.domain.bars import Bar, BarSeries
+from backtests.domain.rules import PLAIN, LimitFill, Rules
+from backtests.domain.session import Session, Sight
+from backtests.domain.tape import make_tape, seen, to_date, tradable
+from backtests.domain.version import ENGINE_VERSION
+from marketdata.domain.bars import BarSeries
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say, unsaid
-from strategies.domain.forms import Form
-from strategies.domain.strategy import BaseStrategy, OrderUpdate, Signal, UpdateKind
-from trading.domain.ledger import Ledger
-from trading.domain.matching import fill_price, slippage_cost
-from trading.domain.offsets import Direction, Offset, Side
+from strategies.domain.forms import Form, forms, overrides
+from strategies.domain.strategy import BaseStrategy
 
-ENGINE_VERSION = "1"
-"""Part of every result hash: raise it when a rule above changes a figure."""
-
-Progress = Callable[[int, int], None]
-
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+__all__ = [
+    "ENGINE_VERSION",
+    "Prepared",
+    "Progress",
+    "RunConfig",
+    "RunSetup",
+    "prepare",
+    "prepare_legs",
+    "run",
+    "run_legs",
+]
 
 _NOT_POSITIVE = {
     "capital": unsaid("capital must be above 0, not %(number)r."),
@@ -56,20 +66,17 @@ _NOT_POSITIVE = {
 
 
 @dataclass(frozen=True, slots=True)
-class RunConfig:
-    """What a run needs besides bars and strategy. ``capital`` in yuan, ``volume`` lots that a target of 1 means.
+class RunSetup:
+    """What a run needs beside legs and strategy. ``capital`` in yuan, ``volume`` lots that a target of 1 means.
 
-    Raises ``RuleError`` ``invalid_run`` unless both are positive numbers.
+    ``form`` is the form to run in, ``None`` for the fastest. Raises ``RuleError`` ``invalid_run`` unless capital
+    and volume are positive numbers.
     """
 
-    instrument: str
-    interval: str
     capital: float
     volume: float
-    costs: CostTable
     close_at_end: bool = False
     rules: Rules = PLAIN
-    facts: Facts = field(default_factory=Facts)
     form: Form | None = None
 
     def __post_init__(self) -> None:
@@ -83,194 +90,168 @@ class RunConfig:
             raise RuleError("invalid_run", " ".join(faults.values()), fields=faults)
 
 
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """A run on one instrument: ``RunSetup`` with the costs and facts of the leg. Raises as ``RunSetup`` does."""
+
+    instrument: str
+    interval: str
+    capital: float
+    volume: float
+    costs: CostTable
+    close_at_end: bool = False
+    rules: Rules = PLAIN
+    facts: Facts = field(default_factory=Facts)
+    form: Form | None = None
+
+    def __post_init__(self) -> None:
+        self.setup()
+
+    def setup(self) -> RunSetup:
+        """Everything but the leg."""
+        return RunSetup(self.capital, self.volume, self.close_at_end, self.rules, self.form)
+
+    def leg(self, bars: BarSeries) -> Leg:
+        """The bars as the run's one leg."""
+        return Leg(self.instrument, bars, self.costs, self.facts)
+
+
 def run(bars: BarSeries, strategy: BaseStrategy, config: RunConfig, progress: Progress | None = None) -> RunResult:
     """Run ``strategy`` over ``bars`` and return every fill, day and trade, unrounded.
 
-    ``progress(done, total)`` in bars is called after every trading day, whose length no slow strategy stretches
-    into a silence that looks like a dead worker; what it raises
-    aborts the run and reaches the caller. Raises ``RuleError`` ``bars_not_ascending`` where trading days go
-    back, and for a signal whose target is not a number.
+    ``progress(done, total)`` in bars is called while the run goes on and at its end; what it raises aborts the
+    run and reaches the caller. Raises ``RuleError`` ``bars_not_ascending`` where trading days go back, and for a
+    signal whose target is not a number.
     """
-    replay = _Replay(strategy, config)
-    strategy.initialize()
-    rows, total = bars.rows(), len(bars)
-    for first, stop in _day_bounds(bars):
-        replay.trade_day(islice(rows, stop - first), first, int(bars.trading_day[first]))
-        if stop == total and config.close_at_end:
-            replay.close_out(stop - 1, bars)
-        replay.settle_day(int(bars.trading_day[first]), float(bars.close[stop - 1]))
-        if progress is not None:
-            progress(stop, total)
-    return replay.result(bars)
+    return prepare(bars, config).run(strategy, progress)
+
+
+def run_legs(
+    legs: Sequence[Leg], strategy: BaseStrategy, setup: RunSetup, progress: Progress | None = None
+) -> RunResult:
+    """Run ``strategy`` over several instruments with one fund account.
+
+    A strategy on one instrument acts on each of them by itself, one on ``n`` needs exactly ``n`` (``RuleError``
+    ``wrong_legs``); the result's ``leg`` counts as ``legs`` do.
+    """
+    return prepare_legs(legs, setup).run(strategy, progress)
+
+
+def prepare(bars: BarSeries, config: RunConfig) -> "Prepared":
+    """``prepare(bars, config).run(strategy)`` is ``run(bars, strategy, config)``; preparing pays from two runs on."""
+    return Prepared([config.leg(bars)], config.setup())
+
+
+def prepare_legs(legs: Sequence[Leg], setup: RunSetup) -> "Prepared":
+    """The same for :func:`run_legs`."""
+    return Prepared(legs, setup)
 
 
 class Prepared:
     """Bars made ready once for many runs (an optimisation, a noise test)."""
 
-    def __init__(self, bars: BarSeries, config: RunConfig) -> None:
-        self.bars = bars
-        self.config = config
+    def __init__(self, legs: Sequence[Leg], setup: RunSetup) -> None:
+        self.legs = tuple(legs)
+        self.setup = setup
+        rules = setup.rules
+        self.tape, self.rows = make_tape(self.legs, rules, setup.volume, setup.close_at_end)
+        self.sights = tuple(self._sight(k) for k in range(len(self.legs)))
+        self._room = ROOMY
+        self._warnings = tuple(
+            text
+            for leg in self.legs
+            if len(leg.bars)
+            for text in leg.costs.unknown_before(to_date(int(leg.bars.trading_day[0])))
+        )
 
     def run(self, strategy: BaseStrategy, progress: Progress | None = None) -> RunResult:
         """One run, as :func:`run` makes it."""
-        return run(self.bars, strategy, self.config, progress)
+        form = _form_of(type(strategy), self.setup.form)
+        report = progress or _silent
+        session, actors = self._begin(strategy, form)
+        if form == Form.TARGET:
+            run_targets(session, actors, report)
+        elif overrides(type(strategy), "on_wake") and form in (Form.EVENT, Form.PLAIN) and not _plain(strategy, form):
+            events = Events(session, actors)
+            session.watch = events.watch
+            events.run(report, step=form == Form.PLAIN)
+        elif len(self.legs) == 1:
+            run_plain(session, actors[0], report)
+        else:
+            run_plain_legs(session, actors, report)
+        self._room = max(self._room, len(session.book.fills), len(session.book.trades))
+        return result_of(session.book, self.rows, self.setup.capital, self._all_warnings(session))
+
+    def _begin(self, strategy: BaseStrategy, form: Form) -> tuple[Session, list[Actor]]:
+        """A fresh book and the strategies ready to begin: one for all its legs, or a copy for each leg."""
+        rules = self.setup.rules
+        listens = form != Form.TARGET and overrides(type(strategy), "on_order_update")
+        switches = np.zeros(7, dtype=np.int64)
+        switches[state.THROUGH] = rules.limit_fill == LimitFill.THROUGH
+        switches[state.CHANCE] = rules.slippage_random
+        switches[state.SEED] = rules.seed % 2_147_483_647
+        switches[state.MARGIN_CALL] = rules.margin_call
+        switches[state.TELL] = listens
+        switches[state.SEVERAL] = len(self.legs) > 1
+        book = new_book(self.tape, self.setup.capital, switches, self._room)
+        session = Session(self.tape, self.rows, self.legs, self.sights, book)
+        actors = [Actor(own, legs, BacktestDesk(session, legs)) for own, legs in self._shares(strategy)]
+        for number, actor in enumerate(actors):
+            actor.strategy.desk = actor.desk
+            actor.strategy.random = np.random.default_rng((rules.seed, number))
+            actor.strategy.initialize()
+        return session, actors
+
+    def _shares(self, strategy: BaseStrategy) -> list[tuple[BaseStrategy, tuple[int, ...]]]:
+        count, wanted = len(self.legs), type(strategy).legs
+        if wanted == 1:
+            return [(strategy if k == 0 else copy.copy(strategy), (k,)) for k in range(count)]
+        if wanted != count:
+            given = {"name": type(strategy).name, "wanted": wanted, "count": count}
+            text = say("%(name)s trades %(wanted)d instruments at a time, not %(count)d.", **given)
+            raise RuleError("wrong_legs", text, fields={"instrument": text})
+        return [(strategy, tuple(range(count)))]
+
+    def _sight(self, k: int) -> Sight:
+        leg, rules = self.legs[k], self.setup.rules
+        mask = tradable(leg, rules.sessions)
+        change = adjustment(leg, self.rows.days, rules.adjust)
+        rows = self.rows.of_leg[k]
+        bars = seen(adjusted(leg.bars, self.rows.days, change), mask)
+        return Sight(bars, rows if mask is None else rows[mask], change)
+
+    def _all_warnings(self, session: Session) -> tuple[str, ...]:
+        counts, account = session.book.counts, session.book.account
+        refused = int(counts[state.REFUSED])
+        if not refused:
+            return self._warnings
+        row = int(counts[state.REFUSED_ROW])
+        day = to_date(int(self.rows.days[np.searchsorted(self.rows.first, row, side="right") - 1]))
+        why = f"it needed {account[state.NEEDED]:.2f}, {account[state.FREE]:.2f} were available"
+        first = f"An opening was refused for want of funds on {day}: {why}."
+        more = (f"{refused} openings in all were refused for want of funds.",) if refused > 1 else ()
+        return (*self._warnings, first, *more)
 
 
-def prepare(bars: BarSeries, config: RunConfig) -> Prepared:
-    """``prepare(bars, config).run(strategy)`` is ``run(bars, strategy, config)``; preparing pays from two runs on."""
-    return Prepared(bars, config)
+def _silent(_done: int, _total: int) -> None:
+    """Nobody wants to know."""
 
 
-def _day_bounds(bars: BarSeries) -> list[tuple[int, int]]:
-    """``(first, stop)`` bar indices of each trading day."""
-    steps = np.diff(bars.trading_day)
-    if (steps < 0).any():
-        day = _to_date(int(bars.trading_day[int(np.argmax(steps < 0)) + 1]))
-        text = say("The bars go back to trading day %(day)s: sort them by start.", day=day)
-        raise RuleError("bars_not_ascending", text)
-    cuts = [0, *(np.flatnonzero(steps) + 1).tolist(), len(bars)]
-    return [(first, stop) for first, stop in pairwise(cuts) if stop > first]
+def _plain(strategy: BaseStrategy, form: Form) -> bool:
+    """True where the plain form is the strategy's own and not its events bar by bar."""
+    own = overrides(type(strategy), "on_market_data") or overrides(type(strategy), "on_bars")
+    return form == Form.PLAIN and own
 
 
-def _to_date(day: int) -> date:
-    return date.fromordinal(_EPOCH_ORDINAL + day)
-
-
-class _Deal(NamedTuple):
-    """What all rows of one execution share: the bar that fills, the side and the price."""
-
-    bar_index: int
-    start: int
-    day: int
-    direction: Direction
-    price: float
-
-
-class _Replay:
-    """The state of one run between two bars."""
-
-    def __init__(self, strategy: BaseStrategy, config: RunConfig) -> None:
-        self.strategy = strategy
-        self.config = config
-        self.ledger = Ledger(config.capital)
-        self.recorder = Recorder()
-        self.held = 0.0  # signed lots
-        self.target = 0.0
-        self.waiting = False
-        self.rejected = 0
-        self.warnings: list[str] = []
-        self._changes = config.costs.changes()
-        self._terms_row = -1
-        self._day_slippage = 0.0
-
-    def trade_day(self, rows: Iterable[Bar], first: int, day: int) -> None:
-        """Rules 1 to 3 over the bars of one trading day; ``first`` is the index of its first bar."""
-        self._begin_day(_to_date(day))
-        take_in, decisions = self.strategy.on_market_data, self.strategy.generate_signals
-        for index, bar in enumerate(rows, first):
-            if self.waiting and bar.volume != 0.0:
-                self._fill(index, bar.start, day, bar.open)
-            take_in(bar)
-            signals = decisions()
-            if signals:
-                self._decide(signals[-1])
-
-    def settle_day(self, day: int, close: float) -> None:
-        """Rule 4: note the day and roll the account into the next one."""
-        ledger, code = self.ledger, self.config.instrument
-        ledger.mark(code, close)
-        funds = ledger.funds
-        equity, net, commission = funds.balance, funds.balance - funds.pre_balance, funds.commission
-        ledger.settle({code: close})
-        margin = ledger.funds.margin
-        self.recorder.days.append(DayRow(day, equity, net, commission, self._day_slippage, margin, self.held))
-        self._day_slippage = 0.0
-
-    def close_out(self, index: int, bars: BarSeries) -> None:
-        """Close what is held on the last bar at its close."""
-        self.target, self.waiting = 0.0, False
-        if self.held:
-            self._fill(index, int(bars.start[index]), int(bars.trading_day[index]), float(bars.close[index]))
-
-    def result(self, bars: BarSeries) -> RunResult:
-        """The outcome, with a sentence where openings were refused."""
-        if self.rejected > 1:
-            self.warnings.append(f"{self.rejected} openings in all were refused for want of funds.")
-        return self.recorder.result(bars.start, self.config.capital, self.rejected, tuple(self.warnings))
-
-    def _begin_day(self, day: date) -> None:
-        row = bisect_right(self._changes, day)
-        if row != self._terms_row:
-            if self._terms_row < 0:
-                self.warnings.extend(self.config.costs.unknown_before(day))
-            self.ledger.set_terms(self.config.instrument, self.config.costs.terms_on(day))
-            self._terms_row = row
-
-    def _decide(self, signal: Signal) -> None:
-        target = signal.target * self.config.volume
-        if not math.isfinite(target):
-            text = say("A signal's target must be a number, not %(target)r.", target=signal.target)
-            raise RuleError("invalid_signal", text)
-        self.target = target
-        self.waiting = target != self.held
-
-    def _fill(self, index: int, start: int, day: int, reference: float) -> None:
-        """Trade from the held position to the target around the ``reference`` price."""
-        self.waiting = False
-        self.ledger.mark(self.config.instrument, reference)
-        delta = self.target - self.held
-        direction = Direction.BUY if delta > 0 else Direction.SELL
-        closing = min(abs(delta), abs(self.held)) if delta * self.held < 0 else 0.0
-        opening = abs(delta) - closing
-        costs = self.config.costs
-        deal = _Deal(
-            index, start, day, direction, fill_price(reference, direction, costs.slippage_ticks, costs.price_tick)
-        )
-        if closing:
-            self._close(deal, closing)
-        if opening:
-            self._open(deal, opening)
-
-    def _close(self, deal: _Deal, volume: float) -> None:
-        closings = self.ledger.close(self.config.instrument, Side(-deal.direction), deal.price, volume)
-        for closing in closings:
-            self.recorder.closed(deal.start, deal.day, closing)
-        for offset in (Offset.CLOSE, Offset.CLOSE_TODAY):  # first in, first out: the older lots come first
-            part = [closing for closing in closings if closing.offset == offset]
-            if part:
-                paid = sum(closing.commission for closing in part)
-                profit = sum(closing.lot.profit_by_trade for closing in part)
-                self._note(deal, offset, sum(closing.lot.volume for closing in part), paid, profit)
-
-    def _open(self, deal: _Deal, volume: float) -> None:
-        ledger, code, side = self.ledger, self.config.instrument, Side(deal.direction)
-        need, free = ledger.opening_need(code, side, deal.price, volume), ledger.funds.available
-        if need > free:
-            self._refuse(deal, volume, f"it needed {need:.2f}, {free:.2f} were available")
-            return
-        paid = ledger.open(code, side, deal.price, volume, at=deal.start, trading_day=deal.day)
-        self._note(deal, Offset.OPEN, volume, paid, 0.0)
-
-    def _refuse(self, deal: _Deal, volume: float, why: str) -> None:
-        self.rejected += 1
-        if self.rejected == 1:
-            self.warnings.append(f"An opening was refused for want of funds on {_to_date(deal.day)}: {why}.")
-        self._tell(UpdateKind.REJECTED, deal, Offset.OPEN, volume)
-
-    def _note(self, deal: _Deal, offset: Offset, volume: float, paid: float, profit: float) -> None:
-        """Record a fill with the money that its slippage cost, and tell the strategy."""
-        costs = self.config.costs
-        lost = slippage_cost(volume, costs.multiplier, costs.slippage_ticks, costs.price_tick)
-        self._day_slippage += lost
-        self.held += deal.direction * volume
-        self.recorder.fills.append(
-            FillRow(
-                deal.bar_index, deal.start, deal.day, deal.direction, offset, deal.price, volume, paid, lost, profit
-            )
-        )
-        self._tell(UpdateKind.FILLED, deal, offset, volume)
-
-    def _tell(self, kind: UpdateKind, deal: _Deal, offset: Offset, volume: float) -> None:
-        self.strategy.on_order_update(
-            OrderUpdate(kind, deal.start, deal.direction, offset, deal.price, volume, self.held)
-        )
+def _form_of(cls: type[BaseStrategy], asked: Form | None) -> Form:
+    """The form to run in. Raises ``RuleError`` ``no_form`` where the class has not got the one asked for."""
+    there = forms(cls)
+    if asked is None and there:
+        return there[0]
+    if asked in there:
+        return asked
+    names = ", ".join(there) or "none"
+    text = say(
+        "%(name)s has no form %(form)s; it has: %(names)s.", name=cls.name or cls.__name__, form=asked, names=names
+    )
+    raise RuleError("no_form", text, fields={"form": text})

@@ -3,14 +3,14 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from backtests.domain.recorder import Recorder
+from backtests.domain.result import idle_result
 from backtests.domain.statistics import standard
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import did_you_mean, say, sentences
@@ -127,9 +127,15 @@ class Goal:
 @cache
 def statistic_names() -> tuple[str, ...]:
     """The names of the standard block that are single numbers, in its order."""
-    nothing = Recorder().result(np.empty(0, np.int64), 1.0, 0, ())
+    nothing = idle_result(1.0)
     figures = standard(nothing, 1.0)
     return tuple(name for name, value in figures.items() if value is None or isinstance(value, int | float))
+
+
+def _nothing() -> RunResult:
+    """The result of a run without bars."""
+    tables = [table(*(np.empty(0) for _ in fields(table))) for table in (FillTable, DayTable, TradeTable)]
+    return RunResult(*tables, 1.0, 0.0, 0.0, 0.0, 0, ())  # type: ignore[arg-type]
 
 
 def pareto_front(scores: Sequence[Sequence[float]]) -> list[int]:

@@ -3,7 +3,8 @@
 Nothing in here is rounded; pages, files and reports round when they print.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -91,6 +92,20 @@ class TradeTable:
         return len(self.entry_start)
 
 
+Table = TypeVar("Table", FillTable, DayTable, TradeTable)
+_TYPES: dict[object, type[np.generic]] = {
+    FloatColumn: np.float64,
+    LongColumn: np.int64,
+    DayColumn: np.int32,
+    ByteColumn: np.int8,
+}
+
+
+def no_rows(table: type[Table]) -> Table:
+    """A table without rows."""
+    return table(**{field.name: np.empty(0, dtype=_TYPES[field.type]) for field in fields(table)})
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """The whole outcome of one run.
@@ -110,3 +125,9 @@ class RunResult:
     slippage: float
     rejected: int
     warnings: tuple[str, ...]
+
+
+def idle_result(capital: float) -> RunResult:
+    """The outcome of a run without a bar."""
+    none = no_rows(FillTable), no_rows(DayTable), no_rows(TradeTable)
+    return RunResult(*none, capital, 0.0, 0.0, 0.0, 0, ())

@@ -20,8 +20,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from backtests.domain.costs import CostTable
-from backtests.domain.engine import ENGINE_VERSION
 from backtests.domain.result import FillTable
+from backtests.domain.version import ENGINE_VERSION
 from quantsite.common.numbers import to_ticks
 
 

@@ -1,0 +1,128 @@
+"""The look-ahead detector: cheats are found with the bar and the values, honest strategies are not suspected."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from backtests.domain.engine import RunConfig, run
+from backtests.domain.lookahead import FaultKind, LookAhead, changed_after, look_ahead
+from backtests.tests.domain import cheats
+from backtests.tests.domain.series import CODE, flat_costs
+from backtests.tests.domain.walks import random_walk
+from quantsite.common.errors import RuleError
+from quantsite.common.numbers import on_grid_array
+from strategies import registry
+from strategies.domain.forms import Form
+from strategies.domain.strategy import BaseStrategy
+
+BARS = random_walk(1500, seed=11)
+CONFIG = RunConfig(CODE, "1m", 1_000_000.0, 1.0, flat_costs(1.0))
+PRESETS = [name for name in registry.names() if registry.get(name).legs == 1]
+
+
+def check(cls: type[BaseStrategy], **options: int) -> LookAhead:
+    return look_ahead(BARS, lambda: cls(cls.Parameters()), CONFIG, **options)
+
+
+@pytest.mark.parametrize(
+    "cls", [cheats.NextClose, cheats.FullMean, cheats.CentredAverage, cheats.DayHigh, cheats.FlagAhead]
+)
+def test_cheats_are_found(cls: type[BaseStrategy]) -> None:
+    found = check(cls)
+    (fault,) = found.faults
+    assert fault.kind in {FaultKind.TRUNCATED, FaultKind.CHANGED}
+    assert fault.form == found.forms[0]
+    assert fault.full != fault.part
+    assert fault.cut is not None
+    assert fault.start < fault.cut, "a decision of before the cut has changed"
+    assert int(BARS.start[fault.index]) == fault.start
+    assert "looks ahead" in fault.sentence
+    for word in (f"bar {fault.index} (", fault.full, fault.part):
+        assert word in fault.sentence
+
+
+def test_the_next_close_is_named_by_bar_and_values() -> None:
+    """It holds still on the last bar that it is given: the one before the cut."""
+    (fault,) = check(cheats.NextClose).faults
+    follows = float(np.sign(BARS.close[fault.index + 1] - BARS.close[fault.index]))
+    assert (fault.what, fault.full, fault.part) == (f"target_positions[{fault.index}]", f"{follows:g}", "0")
+    assert fault.cut == int(BARS.start[fault.index + 1])
+
+
+def test_a_cheat_makes_money_where_nobody_can() -> None:
+    """That these strategies are worth finding: on a random walk the honest one loses, the cheat does not."""
+    cheat, honest = (run(BARS, cls(cheats.NOTHING), CONFIG) for cls in (cheats.CentredAverage, cheats.LastChange))
+    assert run(BARS, cheats.NextClose(cheats.NOTHING), CONFIG).net_profit > 5_000 > honest.net_profit
+    assert cheat.net_profit != honest.net_profit
+
+
+@pytest.mark.parametrize("cls", [cheats.Dice, cheats.WholeRunResting])
+def test_what_differs_from_run_to_run_is_found(cls: type[BaseStrategy]) -> None:
+    cheats.WholeRunResting.lowest.clear()
+    (fault,) = check(cls).faults
+    assert (fault.kind, fault.cut) == (FaultKind.REPEATED, None)
+    assert "another result on the same bars" in fault.sentence
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [cheats.LastChange, cheats.Resting, cheats.SeededDice, cheats.PlainAverage, cheats.Ema, cheats.Longest],
+)
+def test_the_honest_are_not_suspected(cls: type[BaseStrategy]) -> None:
+    found = check(cls, cuts=15)
+    assert found.faults == ()
+    assert all(len(cuts) > 8 for cuts in found.cuts.values())
+    result = run(BARS, cls(cls.Parameters()), CONFIG)
+    assert len(result.fills) > 10, "there was something to compare"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_honest_in_all_its_forms(name: str) -> None:
+    found = look_ahead(BARS, lambda: registry.create(name, {}), CONFIG, cuts=5)
+    assert found.faults == ()
+    assert found.forms
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 20), st.integers(1, 30), st.integers(0, 10**6))
+def test_no_parameters_make_double_ma_suspect(fast: int, more: int, seed: int) -> None:
+    bars = random_walk(200, seed=seed)
+    found = look_ahead(
+        bars, lambda: registry.create("double_ma", {"fast": fast, "slow": fast + more}), CONFIG, cuts=3, seed=seed
+    )
+    assert found.faults == ()
+
+
+def test_the_seed_chooses_the_cuts() -> None:
+    assert check(cheats.LastChange, seed=1) == check(cheats.LastChange, seed=1)
+    assert check(cheats.LastChange, seed=1).cuts != check(cheats.LastChange, seed=2).cuts
+    assert check(cheats.LastChange).forms == (Form.TARGET,)
+
+
+def test_the_other_future_begins_at_the_cut_and_is_bars() -> None:
+    bars = random_walk(300, seed=3, price_tick=0.2)
+    changed = changed_after(bars, 120)
+    for name in ("open", "high", "low", "close", "volume"):
+        assert getattr(changed, name)[:120].tolist() == getattr(bars, name)[:120].tolist()
+    assert (changed.close[120:] != bars.close[120:]).mean() > 0.9
+    assert (changed.low <= np.minimum(changed.open, changed.close)).all()
+    assert (changed.high >= np.maximum(changed.open, changed.close)).all()
+    assert on_grid_array(changed.close, 0.2).all()
+    assert changed.close.min() > 0
+    assert changed.start.tolist() == bars.start.tolist()
+
+
+def test_refusals_name_what_is_missing() -> None:
+    with pytest.raises(RuleError, match="There are 19 bars: at least 20"):
+        look_ahead(random_walk(19, seed=1), lambda: cheats.LastChange(cheats.NOTHING), CONFIG)
+    with pytest.raises(RuleError, match="cuts must be at least 1, not 0"):
+        check(cheats.LastChange, cuts=0)
+
+    class Pair(cheats.LastChange):
+        name = "pair"
+        legs = 2
+
+    with pytest.raises(RuleError, match="pair trades 2 instruments") as refusal:
+        check(Pair)
+    assert refusal.value.code == "several_legs"

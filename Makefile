@@ -9,11 +9,11 @@ COMPILED := $(CATALOGUES:.po=.mo)
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint bench soak
+.PHONY: help setup setup-dev demo test lint bench bench-backtest soak
 .DELETE_ON_ERROR:
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/runtime.stamp $(COMPILED)  ## make .venv from the lock and compile the translations
 
@@ -30,6 +30,9 @@ lint: setup-dev  ## style, types, layers, migrations, deployment files, translat
 
 bench: setup-dev  ## how fast it is; ARGS=--json prints one JSON object a line
 	@$(PY) -m benchmarks $(ARGS)
+
+bench-backtest: setup-dev  ## a backtest beside its limit; ARGS="--peers" beside four other engines too
+	@$(PY) benchmarks/backtest.py $(ARGS)
 
 soak: setup-dev  ## the long tests
 	@$(PY) -m pytest -m soak $(ARGS)

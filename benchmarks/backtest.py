@@ -1,38 +1,15 @@
-"""How fast the engine runs double_ma over 100,000 bars in memory: no database, no worker, no report."""
+"""How fast a backtest is: each of our forms beside a bare loop and, with ``--peers``, beside four other engines.
 
-from collections.abc import Iterator
-from datetime import date
+``python benchmarks/backtest.py --help`` tells the options; ``docs/benchmarks.md`` the method and the figures.
+"""
 
-from backtests.domain.costs import CostTable
-from backtests.domain.engine import RunConfig, run
-from backtests.domain.result import RunResult
-from backtests.domain.statistics import standard
-from benchmarks.figures import Figure, best_seconds, show
-from benchmarks.walk import CODE, random_walk
-from marketdata.domain.instrument import Dated, FeeRates, MarginRates
-from strategies.registry import create
+import sys
+from pathlib import Path
 
-BARS = 100_000
-CAPITAL = 1_000_000.0
-FEES = Dated(date(2020, 1, 1), FeeRates(1e-4, 0.0, 1e-4, 0.0, 1e-4, 0.0))
-MARGINS = Dated(date(2020, 1, 1), MarginRates(0.1, 0.0, 0.1, 0.0))
+if not __package__:  # started as a file: the folder of the file is on the path then, not the root
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-
-def figures() -> Iterator[Figure]:
-    """Seconds and bars a second of the engine, and the seconds of the statistics on its result."""
-    bars = random_walk(BARS)
-    config = RunConfig(CODE, "1m", CAPITAL, 1.0, CostTable(10.0, 1.0, 1.0, (FEES,), (MARGINS,)))
-
-    def engine() -> RunResult:
-        return run(bars, create("double_ma", {"fast": 10, "slow": 30}), config)
-
-    seconds = best_seconds(engine)
-    yield Figure("backtest.engine.seconds", seconds, "s")
-    yield Figure("backtest.engine.rate", BARS / seconds, "bars/s")
-    result = engine()
-    yield Figure("backtest.fills", float(len(result.fills.start)), "rows")
-    yield Figure("backtest.statistics.seconds", best_seconds(lambda: standard(result, CAPITAL)), "s")
-
+from benchmarks.race.main import main
 
 if __name__ == "__main__":
-    show(figures())
+    sys.exit(main(sys.argv[1:]))

@@ -12,6 +12,8 @@ from functools import cache
 from quantsite.common.errors import MissingError
 from quantsite.common.texts import did_you_mean, say, sentences
 from strategies import library
+from strategies.domain.forms import Form, overrides, own_forms
+from strategies.domain.forms import forms as forms_of
 from strategies.domain.parameters import ParameterInfo
 from strategies.domain.strategy import BaseStrategy
 
@@ -25,6 +27,7 @@ def _classes() -> Mapping[str, type[BaseStrategy]]:
         module = importlib.import_module(f"{library.__name__}.{entry.name}")
         for cls in vars(module).values():
             if _defines(module.__name__, cls):
+                check_forms(cls)
                 if cls.name in found:
                     raise ImportError(f"{cls.__module__} and {found[cls.name].__module__} both define {cls.name!r}")
                 found[cls.name] = cls
@@ -33,6 +36,23 @@ def _classes() -> Mapping[str, type[BaseStrategy]]:
 
 def _defines(module: str, cls: object) -> bool:
     return inspect.isclass(cls) and issubclass(cls, BaseStrategy) and cls.__module__ == module and bool(cls.name)
+
+
+def check_forms(cls: type[BaseStrategy]) -> None:
+    """Raises ``ImportError`` naming the class where it is unfinished: no form, or columns without a warm-up.
+
+    One on several legs sees them together in ``on_bars``, or at its desk when it is woken.
+    """
+    own = own_forms(cls)
+    where = f"{cls.__module__}.{cls.__qualname__}"
+    if not own:
+        raise ImportError(f"{where} must implement target_positions, on_wake, on_market_data or on_bars")
+    if not overrides(cls, "warm_up"):
+        for method in ("target_positions", "flags"):
+            if overrides(cls, method):
+                raise ImportError(f"{where} implements {method}: it must state its warm_up")
+    if cls.legs > 1 and not overrides(cls, "on_bars") and not overrides(cls, "on_wake"):
+        raise ImportError(f"{where} trades {cls.legs} legs: it must implement on_bars or on_wake")
 
 
 def names() -> list[str]:
@@ -61,6 +81,16 @@ def create(name: str, values: Mapping[str, object]) -> BaseStrategy:
 def parameters(name: str) -> list[ParameterInfo]:
     """The parameters of a strategy with defaults and limits, in the order of declaration."""
     return get(name).Parameters.describe()
+
+
+def forms(name: str) -> tuple[Form, ...]:
+    """The forms in which a host can run a strategy, the fastest first. Raises as :func:`get` does."""
+    return forms_of(get(name))
+
+
+def legs(name: str) -> int:
+    """The instruments that a strategy trades at once; one that trades 1 may run on several side by side."""
+    return get(name).legs
 
 
 def source_hash(cls: type[BaseStrategy]) -> str:

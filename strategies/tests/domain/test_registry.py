@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from marketdata.domain.bars import Bar, BarSeries, FloatColumn
 from quantsite.common.errors import MissingError, RuleError
 from strategies import registry
 from strategies.domain import strategy
+from strategies.domain.forms import Form
+from strategies.domain.strategy import BaseStrategy, BoolColumn, Wake
 from strategies.library import double_ma
 
 
@@ -46,6 +49,78 @@ def test_every_strategy_of_the_library_says_its_rule_and_its_name_is_its_file() 
         assert cls.__module__ == f"strategies.library.{name}"
         assert inspect.getdoc(cls)
         cls(cls.Parameters()).initialize()
+
+
+def test_the_forms_of_a_strategy_are_told() -> None:
+    assert {name: registry.forms(name) for name in registry.names()} == {
+        "bollinger": (Form.TARGET, Form.PLAIN),
+        "double_ma": (Form.TARGET, Form.PLAIN),
+        "dual_thrust": (Form.EVENT, Form.PLAIN),
+        "grid": (Form.EVENT, Form.PLAIN),
+        "macd": (Form.TARGET, Form.PLAIN),
+        "rsi": (Form.TARGET, Form.PLAIN),
+        "spread": (Form.PLAIN,),
+        "turtle": (Form.PLAIN,),
+    }
+    assert {name: registry.legs(name) for name in registry.names() if registry.legs(name) != 1} == {"spread": 2}
+
+
+class Unfinished(BaseStrategy):
+    """Has a name and no form."""
+
+    name = "unfinished"
+
+
+class NoWarmUp(BaseStrategy):
+    """Decides over columns and does not say how many bars that takes."""
+
+    def target_positions(self, bars: BarSeries) -> FloatColumn:
+        """Flat."""
+        return bars.close * 0.0
+
+
+class NoFlagWarmUp(BaseStrategy):
+    """Flags bars and does not say how many that takes."""
+
+    def on_wake(self, wake: Wake) -> None:
+        """Nothing."""
+
+    def flags(self, bars: BarSeries) -> BoolColumn:
+        """Every bar."""
+        return bars.close > 0.0
+
+
+class OneEyed(BaseStrategy):
+    """Trades two legs and looks at one."""
+
+    legs = 2
+
+    def on_market_data(self, bar: Bar) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(
+    ("cls", "missing"),
+    [
+        (Unfinished, "must implement target_positions, on_wake, on_market_data or on_bars"),
+        (NoWarmUp, "implements target_positions: it must state its warm_up"),
+        (NoFlagWarmUp, "implements flags: it must state its warm_up"),
+        (OneEyed, "trades 2 legs: it must implement on_bars or on_wake"),
+    ],
+)
+def test_an_unfinished_strategy_is_named_when_the_library_is_read(cls: type[BaseStrategy], missing: str) -> None:
+    with pytest.raises(ImportError, match=f"{cls.__module__}.{cls.__name__} {missing}"):
+        registry.check_forms(cls)
+
+
+def test_the_library_cannot_be_read_while_a_strategy_is_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(double_ma.DoubleMa, "warm_up")
+    registry._classes.cache_clear()
+    try:
+        with pytest.raises(ImportError, match=r"double_ma\.DoubleMa implements target_positions"):
+            registry.names()
+    finally:
+        registry._classes.cache_clear()
 
 
 def test_the_source_hash_covers_the_class_and_its_bases_in_the_project() -> None:

@@ -32,9 +32,10 @@ from backtests.admin_forms import (
     parameter_fields,
 )
 from backtests.broadcast import states_of
+from backtests.domain.statistics_conventions import STANDARD_ANNUAL_DAYS
 from backtests.models import BacktestRun, RunStatus
 from backtests.permissions import find_run, visible_runs
-from backtests.reports.embed import equity_json, price_json
+from backtests.reports.embed import ChartDocument, equity_json, excursions_json, price_json, rolling_json
 from backtests.reports.html import CLOSE_UP_BARS
 from backtests.result_rows import read_days, read_fills
 from backtests.run_page import page_context, run_url, status_labels
@@ -222,6 +223,8 @@ class BacktestRunAdmin(AuditedModelAdmin):
             "state": ("state/", require_GET(self.state_view)),
             "equity_chart": ("charts/equity/", require_GET(self.equity_chart_view)),
             "price_chart": ("charts/price/", require_GET(self.price_chart_view)),
+            "rolling_chart": ("charts/rolling/", require_GET(self.rolling_chart_view)),
+            "excursions_chart": ("charts/excursions/", require_GET(self.excursions_chart_view)),
             "report": ("report/", require_GET(self.report_view)),
             "fills_csv": ("fills.csv", require_GET(self._file_view("fills", "csv"))),
             "fills_parquet": ("fills.parquet", require_GET(self._file_view("fills", "parquet"))),
@@ -259,8 +262,16 @@ class BacktestRunAdmin(AuditedModelAdmin):
         return HttpResponse(dumps(state), content_type="application/json")
 
     def equity_chart_view(self, _request: HttpRequest, run: BacktestRun) -> JsonResponse:
-        """The equity chart for ``charts.js``."""
-        return JsonResponse(equity_json(read_days(run), run.capital))
+        """The equity chart for ``charts.js``, beside holding the instrument if the run has only one."""
+        return JsonResponse(equity_json(read_days(run), run.capital, None if run.legs else bars_of(run)))
+
+    def rolling_chart_view(self, _request: HttpRequest, run: BacktestRun) -> JsonResponse:
+        """Figures over a moving window; 409 where the run is too short for one."""
+        return _chart(rolling_json(read_days(run), run.capital, STANDARD_ANNUAL_DAYS))
+
+    def excursions_chart_view(self, _request: HttpRequest, run: BacktestRun) -> JsonResponse:
+        """How far each trade went for and against its holder; 409 for a run without trades."""
+        return _chart(excursions_json(bars_of(run), read_fills(run), float(run.cost_table["multiplier"])))
 
     def price_chart_view(self, request: HttpRequest, run: BacktestRun) -> JsonResponse:
         """The price chart with the fills; with ``?end`` of the last bars only, one by one."""
@@ -318,6 +329,13 @@ def _run_or_404(request: HttpRequest, run_id: str) -> BacktestRun:
         return find_run(actor_of(request), int(run_id))
     except MissingError as error:
         raise Http404(error.text) from error
+
+
+def _chart(chart: ChartDocument | None) -> JsonResponse:
+    """A chart, or the conflict with a run that has nothing to draw: its page does not ask for one."""
+    if chart is None:
+        return JsonResponse({"detail": _t("This run has nothing to draw here.")}, status=409)
+    return JsonResponse(chart)
 
 
 FORMS = {"total_return": "{:+.2%}", "max_drawdown": "{:.2%}", "sharpe": "{:.2f}", "trade_count": "{:,}"}

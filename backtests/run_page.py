@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import User
 from accounts.roles import shown_role
 from backtests.admin_forms import ShareForm
+from backtests.domain.statistics_conventions import STANDARD_ANNUAL_DAYS
 from backtests.models import (
     FINAL_STATES,
     BacktestRun,
@@ -20,7 +21,8 @@ from backtests.models import (
 )
 from backtests.permissions import may_add, may_change
 from backtests.reports import report_tables as tables
-from backtests.reports.html import CLOSE_UP_BARS, Headline, headlines
+from backtests.reports.embed import rolling_of
+from backtests.reports.html import CLOSE_UP_BARS, headlines
 from backtests.reports.notices import notices
 from backtests.reports.report_input import ReportInput
 from backtests.rule_options import rule_pairs
@@ -37,7 +39,8 @@ CHANGED: dict[str, Promise] = {
 }
 
 FILE_VIEWS = ("report", "report_pdf", "report_json", "fills_csv", "fills_parquet", "equity_csv", "equity_parquet")
-DETAIL_VIEWS = ("state", "equity_chart", "price_chart", "cancel", "again", "share", *FILE_VIEWS)
+CHART_VIEWS = ("equity_chart", "price_chart", "rolling_chart", "excursions_chart")
+DETAIL_VIEWS = ("state", *CHART_VIEWS, "cancel", "again", "share", *FILE_VIEWS)
 
 
 def run_url(name: str, run_id: int) -> str:
@@ -72,21 +75,18 @@ def page_context(run: BacktestRun, user: User) -> dict[str, Any]:
 
 def _result(found: ReportInput, bar_count: int | None) -> dict[str, Any]:
     return {
-        "headlines": _headlines(found),
+        "headlines": headlines(found),
         "notices": notices(found),
         "blocks": tables.blocks(found),
         "months": tables.months(found),
+        "drawdowns": tables.drawdowns(found),
         "costs": tables.costs(found.costs),
         "rate_tables": tables.rate_tables(found.costs),
         "fills": tables.fills(found),
+        "has_rolling": rolling_of(found.days, found.capital, STANDARD_ANNUAL_DAYS) is not None,
+        "has_excursions": bool(found.statistics["standard"]["trade_count"]) and not found.fills.leg.any(),
         "has_close_up": (bar_count or 0) > 2 * CLOSE_UP_BARS,
     }
-
-
-def _headlines(found: ReportInput) -> list[Headline]:
-    """The report's numbers; the first one as net return, with the money below it."""
-    first, *rest = headlines(found)
-    return [first._replace(name=_("Net return"), value=first.detail, detail=first.value), *rest]
 
 
 def _repeated(run: BacktestRun) -> dict[str, Any] | None:

@@ -10,8 +10,6 @@ import numpy.typing as npt
 from bokeh.models import (
     AdaptiveTicker,
     ColumnDataSource,
-    DatetimeAxis,
-    DatetimeTickFormatter,
     HoverTool,
     LayoutDOM,
     Line,
@@ -24,15 +22,16 @@ from bokeh.models import (
     VArea,
     VBar,
 )
-from bokeh.models.annotations import Legend, LegendItem, Span
+from bokeh.models.annotations import Span
 from django.utils.translation import gettext as _
 
 from backtests.reports.figures import (
-    FONT,
-    FONT_SIZE,
+    DAY_MS,
     add_axes,
+    add_legend,
     add_tools,
     cross_hair,
+    date_axis,
     draw,
     hover_tool,
     make_plot,
@@ -40,41 +39,44 @@ from backtests.reports.figures import (
     table,
 )
 from backtests.reports.palette import LIGHT, Palette, swapped
-from backtests.reports.price_data import FILL_KINDS, FillMarks, PriceData
+from backtests.reports.price_data import CROWDED, FILL_KINDS, FillDensity, FillMarks, PriceData
 
 Floats = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int32]
 
-DAY_MS = 86_400_000
-CROWDED = 250
-"""With more fills of a kind than this their marks touch each other: they go small, pale, behind the price."""
 
-
-def equity_chart(trading_day: Days, equity: Floats, drawdown: Floats, capital: float) -> LayoutDOM:
+def equity_chart(
+    trading_day: Days, equity: Floats, drawdown: Floats, capital: float, benchmark: Floats | None = None
+) -> LayoutDOM:
     """Equity with the start capital as a dashed line, and below it the drawdown; one x axis, one cross-hair.
 
-    ``trading_day`` in days since the epoch, ``drawdown`` as fractions of 0 or below; all of shape ``(days,)``.
+    ``trading_day`` in days since the epoch, ``drawdown`` as fractions of 0 or below, ``benchmark`` as money that
+    grew from the same capital; all of shape ``(days,)``.
     """
-    source = table(
-        {
-            "day": trading_day.astype(np.float64) * DAY_MS,
-            "equity": equity,
-            "drawdown": drawdown * 100,
-            "zero": np.zeros(len(equity)),
-        }
-    )
+    columns = {
+        "day": trading_day.astype(np.float64) * DAY_MS,
+        "equity": equity,
+        "drawdown": drawdown * 100,
+        "zero": np.zeros(len(equity)),
+    }
+    source = table(columns if benchmark is None else {**columns, "benchmark": benchmark})
     rows = [(_("Day"), "@day{%F}"), (_("Equity"), "@equity{0,0.00}"), (_("Drawdown"), "@drawdown{0.00} %")]
     cross = cross_hair()
     upper, lower = make_plot(height=270), make_plot(height=130)
     lower.x_range = upper.x_range
+    if benchmark is not None:
+        rows.append((_("Buy and hold"), "@benchmark{0,0.00}"))
+        held = draw(upper, source, Line(x="day", y="benchmark", line_color=LIGHT.benchmark, line_width=1.1))
     line = draw(upper, source, Line(x="day", y="equity", line_color=LIGHT.equity, line_width=1.6))
+    if benchmark is not None:
+        add_legend(upper, [(_("Equity"), line), (_("Buy and hold"), held)])
     capital_line = Span(location=capital, dimension="width", line_color=LIGHT.baseline, line_dash="dashed")
     upper.add_layout(capital_line)
     area = VArea(x="day", y1="zero", y2="drawdown", fill_color=LIGHT.drawdown, fill_alpha=0.25)
     draw(lower, source, area)
     depth = draw(lower, source, Line(x="day", y="drawdown", line_color=LIGHT.drawdown, line_width=1.2))
-    add_axes(upper, _date_axis(visible=False), NumeralTickFormatter(format="0,0"))
-    add_axes(lower, _date_axis(), NumeralTickFormatter(format="0.[00]"), label="%")
+    add_axes(upper, date_axis(visible=False), NumeralTickFormatter(format="0,0"))
+    add_axes(lower, date_axis(), NumeralTickFormatter(format="0.[00]"), label="%")
     for plot, renderer in ((upper, line), (lower, depth)):
         add_tools(plot, hover_tool([renderer], rows, mode="vline", line_policy="nearest"), cross)
     return stack(upper, lower)
@@ -87,28 +89,49 @@ def price_chart(data: PriceData, *, red_up: bool = True) -> LayoutDOM:
     ``red_up`` draws rises red and falls green as Chinese charts do, else the other way round.
     """
     palette = LIGHT if red_up else swapped(LIGHT)
-    plot = make_plot(height=380)
+    plot = make_plot(height=380 if data.density is None else 300)
     source = table(data.columns())
     hover = _candles(plot, source, data, palette) if data.size == 1 else _band(plot, source, data)
-    add_axes(plot, _bar_axis(data.labels), NumeralTickFormatter(format=data.price_format))
-    add_tools(plot, hover, cross_hair())
-    _fills(plot, data)
-    return stack(plot)
+    cross = cross_hair()
+    add_axes(plot, _bar_axis(data.labels, visible=data.density is None), NumeralTickFormatter(format=data.price_format))
+    add_tools(plot, hover, cross)
+    if data.density is None:
+        _fills(plot, data)
+        return stack(plot)
+    return stack(plot, _density(data, data.density, plot, cross))
 
 
-def _date_axis(*, visible: bool = True) -> DatetimeAxis:
-    form = DatetimeTickFormatter(days="%m-%d", months="%Y-%m", years="%Y", hours="%m-%d %H:%M")
-    return DatetimeAxis(formatter=form, visible=visible)
+def _density(data: PriceData, density: FillDensity, above: Plot, cross: Span) -> Plot:
+    """How many fills each stretch of the price above had: buys upwards, sells downwards."""
+    plot = make_plot(height=130)
+    plot.x_range = above.x_range
+    source = table(density.columns())
+    bars = [
+        draw(
+            plot, source, VBar(x="x", width=density.width * 0.9, bottom=0, top=top, fill_color=colour, line_color=None)
+        )
+        for top, colour in (("buys", LIGHT.buy), ("sells_down", LIGHT.sell))
+    ]
+    rows = [(_("Bars from"), "@time{%F %H:%M}"), (_("Buys"), "@buys{0,0}"), (_("Sells"), "@sells{0,0}")]
+    add_axes(plot, _bar_axis(data.labels), NumeralTickFormatter(format="0,0"), label=_("Fills"))
+    add_tools(plot, hover_tool(bars, rows, mode="vline"), cross)
+    add_legend(plot, [(_("Buys"), bars[0]), (_("Sells"), bars[1])])
+    return plot
 
 
-def _bar_axis(labels: list[str]) -> LinearAxis:
+def _bar_axis(labels: list[str], *, visible: bool = True) -> LinearAxis:
     """Bars numbered from 0, whatever the time between them; each number is labelled with its bar's start.
 
     Labels that would touch are left out: a telephone has room for few.
     """
     ticker: Any = AdaptiveTicker(min_interval=1, desired_num_ticks=5, num_minor_ticks=0, mantissas=[1, 2, 5])
     overrides: dict[Any, Any] = {float(number): label for number, label in enumerate(labels)}
-    return LinearAxis(ticker=ticker, major_label_overrides=overrides, major_label_policy=NoOverlap(min_distance=12))
+    return LinearAxis(
+        ticker=ticker,
+        major_label_overrides=overrides if visible else {},
+        major_label_policy=NoOverlap(min_distance=12),
+        visible=visible,
+    )
 
 
 def _candles(plot: Plot, source: ColumnDataSource, data: PriceData, palette: Palette) -> HoverTool:
@@ -142,20 +165,19 @@ def _fills(plot: Plot, data: PriceData) -> None:
     """Triangles at the fills: pointing up for a buy, down for a sell; filled for an opening, hollow for a close."""
     titles = {"buy_open": _("Buy, open"), "sell_open": _("Sell, open")}
     titles |= {"buy_close": _("Buy, close"), "sell_close": _("Sell, close")}
-    items, renderers = [], []
+    items = []
     for kind, marks in zip(FILL_KINDS, data.fills, strict=True):
         if not len(marks.x):
             continue
         renderer = draw(plot, table(marks.columns()), _marker(kind, marks))
         renderer.level = "underlay" if marks.total > CROWDED else "glyph"
-        renderers.append(renderer)
-        items.append(LegendItem(label=f"{titles[kind]} ({marks.total:,})", renderers=[renderer]))
+        items.append((f"{titles[kind]} ({marks.total:,})", renderer))
     if not items:
         return
     price = f"@price{{{data.price_format}}}"
     rows = [(_("Fill"), "@time{%F %H:%M}"), (_("Price"), price), (_("Volume"), "@volume{0,0}")]
-    plot.add_tools(hover_tool(renderers, rows))
-    plot.add_layout(_legend(items), "above")
+    plot.add_tools(hover_tool([renderer for _title, renderer in items], rows))
+    add_legend(plot, items)
 
 
 def _marker(kind: str, marks: FillMarks) -> Scatter:
@@ -175,23 +197,4 @@ def _marker(kind: str, marks: FillMarks) -> Scatter:
         line_alpha=0.35 if crowded else 1.0,
         fill_color=colour if opening else None,
         fill_alpha=0.3 if crowded else 0.9,
-    )
-
-
-def _legend(items: list[LegendItem]) -> Legend:
-    return Legend(
-        items=items,
-        orientation="horizontal",
-        ncols=2,
-        click_policy="hide",
-        margin=0,
-        spacing=14,
-        border_line_color=None,
-        background_fill_alpha=0,
-        label_text_color=LIGHT.muted,
-        label_text_font=FONT,
-        label_text_font_size=FONT_SIZE,
-        glyph_height=14,
-        glyph_width=14,
-        label_standoff=4,
     )

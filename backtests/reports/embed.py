@@ -10,16 +10,23 @@ import numpy.typing as npt
 from django.utils.translation import gettext as _
 
 from backtests.domain.result import DayTable, FillTable
+from backtests.domain.statistics_benchmark import buy_and_hold
 from backtests.domain.statistics_drawdown import Water
+from backtests.domain.statistics_returns import simple_returns
+from backtests.domain.statistics_tables import Rolling, rolling
 from backtests.reports.format import count, money, percent
 from backtests.reports.palette import dark_twins
 from backtests.reports.price_data import PriceData
+from backtests.reports.trade_data import TradeMarks
 from marketdata.domain.bars import BarSeries
 
 if TYPE_CHECKING:
     from bokeh.models import LayoutDOM
 
 Floats = npt.NDArray[np.float64]
+
+WINDOWS = (60, 20)
+"""Trading days in a moving window: three months, or one for a run that has less than two of the longer ones."""
 
 
 class ChartDocument(TypedDict):
@@ -34,12 +41,54 @@ class ChartDocument(TypedDict):
     caption: str
 
 
-def equity_json(days: DayTable, capital: float) -> ChartDocument:
-    """Equity and drawdown by trading day."""
+def equity_json(days: DayTable, capital: float, bars: BarSeries | None = None) -> ChartDocument:
+    """Equity and drawdown by trading day; with the run's only ``bars`` beside buying and holding them."""
     from backtests.reports.charts import equity_chart  # noqa: PLC0415 - see above
 
-    chart = equity_chart(days.trading_day, days.equity, days.drawdown, capital)
-    return chart_document(chart, equity_caption(days.equity, capital))
+    held = buy_and_hold(days.trading_day, [bars]) if bars is not None else None
+    benchmark = None if held is None else np.asarray(capital * np.cumprod(1.0 + held), dtype=np.float64)
+    chart = equity_chart(days.trading_day, days.equity, days.drawdown, capital, benchmark)
+    caption = equity_caption(days.equity, capital)
+    if benchmark is None or not len(benchmark):
+        return chart_document(chart, caption)
+    told = _("Buying and holding the same capital's worth would have ended at %(end)s, without costs.")
+    return chart_document(chart, f"{caption} {told % {'end': money(float(benchmark[-1]))}}")
+
+
+def rolling_of(days: DayTable, capital: float, annual_days: int) -> Rolling | None:
+    """Figures over the longest window that fits twice; None for a shorter run, or undefined returns."""
+    returns = simple_returns(days.equity, capital)
+    window = next((size for size in WINDOWS if len(days) >= 2 * size), None)
+    return None if returns is None or window is None else rolling(returns, window, annual_days)
+
+
+def rolling_json(days: DayTable, capital: float, annual_days: int) -> ChartDocument | None:
+    """The chart of :func:`rolling_of`, None where that is."""
+    moving = rolling_of(days, capital, annual_days)
+    if moving is None:
+        return None
+    from backtests.reports.charts_statistics import rolling_chart  # noqa: PLC0415 - see above
+
+    caption = _("Each point is computed from the %(window)s trading days up to it, as the whole run's figures are.")
+    return chart_document(rolling_chart(days.trading_day, moving), caption % {"window": moving.window})
+
+
+def excursions_json(
+    bars: BarSeries, fills: FillTable, multiplier: float, *, red_up: bool = True
+) -> ChartDocument | None:
+    """How far each closed trade went for and against its holder; None without a trade, or with several instruments."""
+    marks = TradeMarks.of(bars, fills, multiplier)
+    if marks is None:
+        return None
+    from backtests.reports.charts_statistics import excursion_chart  # noqa: PLC0415 - see above
+
+    caption = _("Each closed trade by the money it was down at worst and up at best, before commission.")
+    if len(marks) < marks.total:
+        caption += " " + _("The newest %(shown)s of %(total)s are drawn.") % {
+            "shown": count(len(marks)),
+            "total": count(marks.total),
+        }
+    return chart_document(excursion_chart(marks, red_up=red_up), caption)
 
 
 def price_json(bars: BarSeries, fills: FillTable, price_tick: float, *, red_up: bool = True) -> ChartDocument:
@@ -73,9 +122,10 @@ def equity_caption(equity: Floats, capital: float) -> str:
 def _price_caption(bars: BarSeries, data: PriceData) -> str:
     facts = {"bars": count(len(bars)), "fills": count(data.fill_count), "size": count(data.size)}
     if data.size == 1:
-        return _("%(bars)s bars, %(fills)s fills. Times between sessions are left out.") % facts
-    return (
-        _("%(bars)s bars, %(size)s a point: line at the close, band from low to high; %(fills)s fills.") % facts
-        + " "
-        + _("Times between sessions are left out.")
-    )
+        text = _("%(bars)s bars, %(fills)s fills. Times between sessions are left out.") % facts
+    else:
+        text = _("%(bars)s bars, %(size)s a point: line at the close, band from low to high; %(fills)s fills.") % facts
+        text += " " + _("Times between sessions are left out.")
+    if data.density is not None:
+        text += " " + _("The fills are counted below the price: marks would hide it.")
+    return text

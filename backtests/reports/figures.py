@@ -15,6 +15,8 @@ from bokeh.models import (
     ColumnDataSource,
     CrosshairTool,
     DataRange1d,
+    DatetimeAxis,
+    DatetimeTickFormatter,
     Grid,
     HoverTool,
     LayoutDOM,
@@ -26,7 +28,7 @@ from bokeh.models import (
     SaveTool,
     WheelZoomTool,
 )
-from bokeh.models.annotations import Span
+from bokeh.models.annotations import Legend, LegendItem, Span
 from bokeh.models.glyph import Glyph
 from bokeh.models.renderers import GlyphRenderer
 
@@ -34,6 +36,7 @@ from backtests.reports.palette import LIGHT
 
 FONT = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'Noto Sans CJK SC', sans-serif"
 FONT_SIZE = "11px"
+DAY_MS = 86_400_000
 LEFT_BORDER = 70
 """Room for the labels of the y axis in pixels, the same in figures that stand above each other."""
 
@@ -89,6 +92,33 @@ def add_axes(plot: Plot, x_axis: Axis, formatter: Any, label: str | None = None)
     plot.add_layout(y_axis, "left")
     plot.add_layout(Grid(dimension=0, axis=x_axis, grid_line_color=LIGHT.grid))
     plot.add_layout(Grid(dimension=1, axis=y_axis, grid_line_color=LIGHT.grid))
+
+
+def date_axis(*, visible: bool = True) -> DatetimeAxis:
+    """An axis of days given in milliseconds."""
+    form = DatetimeTickFormatter(days="%m-%d", months="%Y-%m", years="%Y", hours="%m-%d %H:%M")
+    return DatetimeAxis(formatter=form, visible=visible)
+
+
+def add_legend(plot: Plot, items: Sequence[tuple[str, *tuple["GlyphRenderer[Any]", ...]]]) -> None:
+    """A legend above the plot, two names in a row; a click hides all that is named so."""
+    legend = Legend(
+        items=[LegendItem(label=label, renderers=renderers) for label, *renderers in items],
+        orientation="horizontal",
+        ncols=2,
+        click_policy="hide",
+        margin=0,
+        spacing=14,
+        border_line_color=None,
+        background_fill_alpha=0,
+        label_text_color=LIGHT.muted,
+        label_text_font=FONT,
+        label_text_font_size=FONT_SIZE,
+        glyph_height=14,
+        glyph_width=14,
+        label_standoff=4,
+    )
+    plot.add_layout(legend, "above")
 
 
 def add_tools(plot: Plot, hover: HoverTool, cross: Span) -> None:

@@ -8,10 +8,11 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from backtests.domain.statistics import HEADLINE
 from backtests.reports import format as form
 from backtests.reports import report_tables as tables
 from backtests.reports.assets import inside_json, report_scripts, report_style
-from backtests.reports.embed import ChartDocument, equity_json, price_json
+from backtests.reports.embed import ChartDocument, equity_json, excursions_json, price_json, rolling_json
 from backtests.reports.notices import notices
 from backtests.reports.report_input import ReportInput
 from backtests.reports.series import wall_clock_labels
@@ -65,6 +66,7 @@ def report_texts(run: ReportInput) -> dict[str, Any]:
         "costs": tables.costs(run.costs),
         "rate_tables": tables.rate_tables(run.costs),
         "months": tables.months(run),
+        "drawdowns": tables.drawdowns(run),
         "blocks": tables.blocks(run),
         "fills": tables.fills(run),
         "identity": _identity(run),
@@ -72,20 +74,17 @@ def report_texts(run: ReportInput) -> dict[str, Any]:
 
 
 def headlines(run: ReportInput) -> list[Headline]:
-    """The numbers that matter first: what was won, how deep it went, and how steadily."""
+    """The six that people name first, in the order of ``HEADLINE``, each with the figure that explains it."""
     figures = {key: _number(value) for key, value in run.statistics["standard"].items()}
-    profit, total = figures["net_profit"], figures["total_return"]
+    total, yearly, depth, steady, wins, payoff = (figures[key] for key in HEADLINE)
+    risk_free = _("not annualised below two days") if steady is None else _("annual, risk-free rate 0")
     return [
-        Headline(_("Net profit"), form.money(profit, signed=True), form.percent(total, signed=True), *_tone(profit)),
-        _plain(_("Max drawdown"), form.percent(figures["max_drawdown"]), _under_water(figures["max_drawdown_days"])),
-        _plain(
-            _("Sharpe ratio"),
-            form.ratio(figures["sharpe"]),
-            _("not annualised below two days") if figures["sharpe"] is None else _("annual, risk-free rate 0"),
-        ),
-        _plain(_("Annual return"), form.percent(figures["annual_return"]), _volatility(figures["annual_volatility"])),
-        _plain(_("Closed trades"), form.count(figures["trade_count"]), _wins(figures["win_rate"])),
-        _plain(_("Payoff ratio"), form.ratio(figures["payoff_ratio"]), _costs_paid(figures["commission"])),
+        Headline(_("Total return"), form.percent(total, signed=True), _profit(figures["net_profit"]), *_tone(total)),
+        _plain(_("Annual return"), form.percent(yearly), _volatility(figures["annual_volatility"])),
+        _plain(_("Max drawdown"), form.percent(depth), _under_water(figures["max_drawdown_days"])),
+        _plain(_("Sharpe ratio"), form.ratio(steady), risk_free),
+        _plain(_("Win rate"), form.percent(wins), _trades(figures["trade_count"])),
+        _plain(_("Payoff ratio"), form.ratio(payoff), _costs_paid(figures["commission"])),
     ]
 
 
@@ -107,8 +106,12 @@ def _volatility(value: float | None) -> str:
     return _("volatility %(value)s") % {"value": form.percent(value)}
 
 
-def _wins(value: float | None) -> str:
-    return _("win rate %(value)s") % {"value": form.percent(value)}
+def _profit(value: float | None) -> str:
+    return _("net profit %(value)s") % {"value": form.money(value, signed=True)}
+
+
+def _trades(value: float | None) -> str:
+    return _("of %(number)s closed trades") % {"number": form.count(value)}
 
 
 def _costs_paid(value: float | None) -> str:
@@ -157,15 +160,20 @@ def _identity(run: ReportInput) -> list[tables.Pair]:
 
 def _charts(run: ReportInput) -> dict[str, SafeString]:
     """The charts by name; ``close_up`` where the whole price cannot show single bars."""
-    charts = {"equity": _inline(equity_json(run.days, run.capital))} if len(run.days) else {}
-    if run.bars is None or not len(run.bars):
-        return charts
-    tick = float(run.costs["price_tick"])
-    charts["price"] = _inline(price_json(run.bars, run.fills, tick, red_up=run.red_up))
-    if len(run.bars) > 2 * CLOSE_UP_BARS:
-        last = int(run.bars.start[-CLOSE_UP_BARS])
-        charts["close_up"] = _inline(price_json(run.bars.between(last, None), run.fills, tick, red_up=run.red_up))
-    return charts
+    bars = run.bars if run.bars is not None and len(run.bars) else None
+    charts: dict[str, ChartDocument | None] = {}
+    if len(run.days):
+        annual_days = run.conventions["standard"]["annual_days"]
+        charts["equity"] = equity_json(run.days, run.capital, bars)
+        charts["rolling"] = rolling_json(run.days, run.capital, annual_days)
+    if bars is not None:
+        tick = float(run.costs["price_tick"])
+        charts["price"] = price_json(bars, run.fills, tick, red_up=run.red_up)
+        if len(bars) > 2 * CLOSE_UP_BARS:
+            last = int(bars.start[-CLOSE_UP_BARS])
+            charts["close_up"] = price_json(bars.between(last, None), run.fills, tick, red_up=run.red_up)
+        charts["excursions"] = excursions_json(bars, run.fills, float(run.costs["multiplier"]), red_up=run.red_up)
+    return {name: _inline(chart) for name, chart in charts.items() if chart is not None}
 
 
 def _inline(chart: ChartDocument) -> SafeString:

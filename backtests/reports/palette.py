@@ -1,7 +1,7 @@
 """The colours of charts, by what they mean.
 
-Market direction, profit and severity are tokens of their own: here those of the market and of the reader's own
-fills, in ``report.css`` those of gain and loss, warning and critical. A reader who prefers green for a rise
+Market direction, profit and severity are tokens of their own: here those of the market, of the reader's own fills
+and trades, in ``report.css`` those of gain and loss, warning and critical. A reader who prefers green for a rise
 changes market and gain together and leaves alarms as they are; direction, sign and severity are always told
 by a shape, a sign or a word as well. A chart is transparent and made in the light palette. Its dark form is the
 same document with each colour exchanged for its twin, so within one palette no two tokens share a value, and
@@ -13,7 +13,10 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours as ``#rrggbb``: ``up`` and ``down`` are the market's, ``buy`` and ``sell`` the strategy's fills."""
+    """Colours as ``#rrggbb``: ``up`` and ``down`` are the market's, ``buy`` and ``sell`` the strategy's fills.
+
+    ``won`` and ``lost`` are closed trades, ``benchmark`` is what the run is held against.
+    """
 
     muted: str
     grid: str
@@ -27,6 +30,9 @@ class Palette:
     down: str
     buy: str
     sell: str
+    won: str
+    lost: str
+    benchmark: str
 
 
 LIGHT = Palette(
@@ -42,6 +48,9 @@ LIGHT = Palette(
     down="#15824c",
     buy="#0b66c3",
     sell="#b3520b",
+    won="#c92a2a",
+    lost="#127a46",
+    benchmark="#8a6a14",
 )
 DARK = Palette(
     muted="#9aa6b6",
@@ -56,12 +65,15 @@ DARK = Palette(
     down="#3fbf7f",
     buy="#5cb3ff",
     sell="#ffa45c",
+    won="#ff7a75",
+    lost="#45c486",
+    benchmark="#d6b457",
 )
 
 
 def swapped(palette: Palette) -> Palette:
     """``palette`` for readers to whom green is a rise."""
-    return replace(palette, up=palette.down, down=palette.up)
+    return replace(palette, up=palette.down, down=palette.up, won=palette.lost, lost=palette.won)
 
 
 def dark_twins() -> dict[str, str]:

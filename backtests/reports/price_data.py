@@ -13,16 +13,41 @@ from marketdata.domain.bars import BarSeries
 from trading.domain.offsets import Direction, Offset
 
 Floats = npt.NDArray[np.float64]
+Longs = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 FILL_KINDS = ("buy_open", "sell_open", "buy_close", "sell_close")
-MAX_FILLS = 20_000
-"""More marks of one kind than this are not drawn; the newest stay."""
+CROWDED = 250
+"""With more fills of a kind than this their marks touch each other: they go small, pale, behind the price."""
+
+MAX_MARKS = 1_000
+"""With more fills than this no mark could be told from the next: their number is shown instead."""
+
+STRETCHES = 160
+"""Into so many equal parts the price is cut where fills are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class FillDensity:
+    """How many fills each stretch of ``width`` points of the price had; columns of shape ``(stretches,)``.
+
+    ``x`` is the middle of a stretch on the axis of the bars, ``time`` the wall clock of its start in ms.
+    """
+
+    width: float
+    x: Floats
+    time: Floats
+    buys: Floats
+    sells: Floats
+
+    def columns(self) -> dict[str, Floats]:
+        """The columns by name; ``sells_down`` is drawn below zero."""
+        return {"x": self.x, "time": self.time, "buys": self.buys, "sells": self.sells, "sells_down": -self.sells}
 
 
 @dataclass(frozen=True, slots=True)
 class FillMarks:
-    """The fills of one kind: ``x`` on the axis of the bars, wall clock in ms; ``total`` counts those not drawn too."""
+    """The fills of one kind: ``x`` on the axis of the bars, wall clock in ms; ``total`` is how many."""
 
     x: Floats
     time: Floats
@@ -39,7 +64,8 @@ class FillMarks:
 class PriceData:
     """Groups of ``size`` bars, one point each, and the fills by kind in the order of ``FILL_KINDS``.
 
-    ``labels`` name the start of each point for the axis, the date above the time.
+    ``labels`` name the start of each point for the axis, the date above the time. Where there are more fills than
+    ``MAX_MARKS`` their ``density`` is there and ``fills`` is empty.
     """
 
     size: int
@@ -50,6 +76,8 @@ class PriceData:
     low: Floats
     close: Floats
     fills: tuple[FillMarks, ...]
+    fill_count: int
+    density: FillDensity | None
     price_format: str
 
     @classmethod
@@ -60,22 +88,22 @@ class PriceData:
         """
         merged = merge_bars(bars, limit)
         places = tick_places(price_tick)
+        within = np.flatnonzero(_within(bars, fills))
+        crowded = len(within) > MAX_MARKS
+        time = wall_clock_ms(merged.start)
         return cls(
             size=merged.size,
-            time=wall_clock_ms(merged.start),
+            time=time,
             labels=[label.replace(" ", "\n") for label in wall_clock_labels(merged.start)],
             open=merged.open,
             high=merged.high,
             low=merged.low,
             close=merged.close,
-            fills=tuple(_marks(kind, bars, fills, merged.size) for kind in FILL_KINDS),
+            fills=() if crowded else tuple(_marks(kind, bars, fills, within, merged.size) for kind in FILL_KINDS),
+            fill_count=len(within),
+            density=_density(bars, fills, within, merged.size, time) if crowded else None,
             price_format="0,0" + ("." + "0" * places if places else ""),
         )
-
-    @property
-    def fill_count(self) -> int:
-        """The fills within the bars, those not drawn too."""
-        return sum(marks.total for marks in self.fills)
 
     def columns(self, chosen: Mask | None = None) -> dict[str, Floats]:
         """The columns by name, of all points or of the ``chosen`` ones; ``x`` counts the points from 0."""
@@ -97,16 +125,31 @@ def _within(bars: BarSeries, fills: FillTable) -> Mask:
     return np.asarray((fills.start >= bars.start[0]) & (fills.start <= bars.start[-1]), dtype=np.bool_)
 
 
-def _marks(kind: str, bars: BarSeries, fills: FillTable, size: int) -> FillMarks:
+def _marks(kind: str, bars: BarSeries, fills: FillTable, within: Longs, size: int) -> FillMarks:
     side = Direction.BUY if kind.startswith("buy") else Direction.SELL
-    opening = (fills.offset == Offset.OPEN) == kind.endswith("open")
-    found = np.flatnonzero((fills.direction == side) & opening & _within(bars, fills))
-    drawn = found[-MAX_FILLS:]
-    start = fills.start[drawn]
+    opening = (fills.offset[within] == Offset.OPEN) == kind.endswith("open")
+    found = within[(fills.direction[within] == side) & opening]
+    start = fills.start[found]
     return FillMarks(
         x=positions(start, bars.start, size),
         time=wall_clock_ms(start),
-        price=fills.price[drawn],
-        volume=fills.volume[drawn],
+        price=fills.price[found],
+        volume=fills.volume[found],
         total=len(found),
+    )
+
+
+def _density(bars: BarSeries, fills: FillTable, within: Longs, size: int, time: Floats) -> FillDensity:
+    """The fills counted by stretch; there are no more stretches than points."""
+    stretches = min(STRETCHES, len(time))
+    width = len(time) / stretches
+    stretch = np.clip((positions(fills.start[within], bars.start, size) + 0.5) // width, 0, stretches - 1).astype(int)
+    bought = fills.direction[within] > 0
+    place = np.arange(stretches)
+    return FillDensity(
+        width=width,
+        x=np.asarray((place + 0.5) * width - 0.5, dtype=np.float64),
+        time=time[np.ceil(place * width).astype(int)],
+        buys=np.bincount(stretch[bought], minlength=stretches).astype(np.float64),
+        sells=np.bincount(stretch[~bought], minlength=stretches).astype(np.float64),
     )

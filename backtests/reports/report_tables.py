@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 
 from backtests.domain.result import FillTable
 from backtests.domain.statistics_conventions import Convention
+from backtests.domain.statistics_drawdown import Spell, Water
+from backtests.domain.statistics_tables import YearRow, monthly_returns
 from backtests.reports import format as form
 from backtests.reports.labels import (
     BLOCKS,
@@ -16,13 +18,15 @@ from backtests.reports.labels import (
     CONVENTION_VALUES,
     COST_NAMES,
     DIRECTIONS,
+    GROUPS,
     OFFSETS,
     RATE_NAMES,
+    STANDARD,
     Label,
 )
 from backtests.reports.report_input import Figures, ReportInput
-from backtests.reports.series import YearRow, monthly_returns
 from backtests.reports.tables import direction_name, iso_days, offset_name, wall_clock
+from marketdata.domain.calendar import from_day_number
 
 SHOWN_FILLS = 50
 """So many fills from the beginning and from the end; all of them are in the CSV file."""
@@ -52,12 +56,36 @@ class MonthTable(NamedTuple):
     years: list[tuple[str, list[Cell], Cell]]
 
 
+class Group(NamedTuple):
+    """Figures of a block that belong together; the title may be ''."""
+
+    title: str
+    figures: list[Pair]
+
+
 class Block(NamedTuple):
     """One block of statistics with what it assumes."""
 
     title: str
-    figures: list[Pair]
+    groups: list[Group]
     conventions: list[Pair]
+
+    @property
+    def figures(self) -> list[Pair]:
+        """All figures in their order."""
+        return [pair for group in self.groups for pair in group.figures]
+
+
+class DrawdownRow(NamedTuple):
+    """One time under water as texts."""
+
+    depth: str
+    peak: str
+    trough: str
+    recovery: str
+    to_trough: str
+    to_recover: str
+    length: str
 
 
 class RateTable(NamedTuple):
@@ -96,19 +124,22 @@ def blocks(run: ReportInput) -> list[Block]:
     """Both blocks of statistics, every figure that the run has."""
     titles = {"standard": _("Standard, by trading day"), "vnpy": _("As vn.py computes them, by calendar date")}
     return [
-        Block(titles[name], _figures(BLOCKS[name], run.statistics[name]), conventions(run.conventions[name]))
+        Block(titles[name], _groups(BLOCKS[name], run.statistics[name]), conventions(run.conventions[name]))
         for name in BLOCKS
         if run.statistics.get(name)
     ]
 
 
-def _figures(labels: Mapping[str, Label], figures: Figures) -> list[Pair]:
-    return [
-        Pair(str(label.name), value if isinstance(value, str) else label.print(value))
-        for key, label in labels.items()
-        if key in figures
-        for value in [figures[key]]
-    ]
+def _groups(labels: Mapping[str, Label], figures: Figures) -> list[Group]:
+    """The figures that the run has (one stored long ago has fewer), cut before each key of ``GROUPS``."""
+    groups = [Group("", [])]
+    for key, label in labels.items():
+        if key in GROUPS and labels is STANDARD:
+            groups.append(Group(str(GROUPS[key]), []))
+        if key in figures:
+            value = figures[key]
+            groups[-1].figures.append(Pair(str(label.name), value if isinstance(value, str) else label.print(value)))
+    return [group for group in groups if group.figures]
 
 
 def conventions(convention: Convention) -> list[Pair]:
@@ -162,6 +193,28 @@ def _cell(value: float | None) -> Cell:
     strength = sum(abs(value) > step for step in HEAT_STEPS)
     side = "gain" if value > 0 else "loss"
     return Cell(form.decimal(value * 100, 1, signed=True), f"{side}-{strength}" if strength else "")
+
+
+def drawdowns(run: ReportInput) -> list[DrawdownRow]:
+    """The five deepest times under water, the deepest first."""
+    water = Water.of(run.days.equity, run.capital)
+    return [] if water is None else [_drawdown(spell) for spell in water.worst(run.days.trading_day)]
+
+
+def _drawdown(spell: Spell) -> DrawdownRow:
+    return DrawdownRow(
+        depth=form.percent(spell.depth),
+        peak=_("start") if spell.peak_day is None else _iso(spell.peak_day),
+        trough=_iso(spell.trough_day),
+        recovery=_("not yet") if spell.recovery_day is None else _iso(spell.recovery_day),
+        to_trough=form.count(spell.to_trough),
+        to_recover=form.count(spell.to_recover),
+        length=form.count(spell.length),
+    )
+
+
+def _iso(day: int) -> str:
+    return from_day_number(day).isoformat()
 
 
 def fills(run: ReportInput) -> FillsShown:

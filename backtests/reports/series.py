@@ -1,6 +1,5 @@
-"""Columns made ready to be drawn: bars merged to a number that a canvas can carry, months out of days."""
+"""Columns made ready to be drawn: bars merged to a number that a canvas can carry, instants as wall clock."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +10,6 @@ from quantsite.common.times import SHANGHAI_OFFSET_NS
 
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
-Days = npt.NDArray[np.int32]
 
 MAX_POINTS = 5_000
 """More candles than this take a browser over 300 ms to draw, and no screen has the pixels."""
@@ -64,41 +62,3 @@ def wall_clock_labels(moments: Longs) -> list[str]:
     """``2024-03-01 21:05`` in Shanghai time, one text an instant."""
     texts: list[str] = np.datetime_as_string((moments + SHANGHAI_OFFSET_NS).astype("datetime64[ns]"), "m").tolist()
     return [text.replace("T", " ") for text in texts]
-
-
-class YearRow(NamedTuple):
-    """Returns of one year as fractions: ``months`` from January to December (None without a day), ``total``."""
-
-    year: int
-    months: tuple[float | None, ...]
-    total: float | None
-
-
-def monthly_returns(trading_day: Days, equity: Floats, capital: float) -> list[YearRow]:
-    """Month and year returns by trading day, from the last equity before to the last one in it.
-
-    None where the equity before was zero or below, or where the month has no trading day.
-    """
-    ends: dict[tuple[int, int], float] = {}
-    months = trading_day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
-    for month, value in zip(months.tolist(), equity.tolist(), strict=True):
-        ends[1970 + month // 12, month % 12] = value
-    returns: dict[tuple[int, int], float | None] = {}
-    before = capital
-    for key, value in ends.items():
-        returns[key] = _growth(before, value)
-        before = value
-    years = sorted({year for year, _ in ends})
-    closing = [capital, *(value for _, value in _last_of_years(ends))]
-    return [
-        YearRow(year, tuple(returns.get((year, month)) for month in range(12)), _growth(closing[i], closing[i + 1]))
-        for i, year in enumerate(years)
-    ]
-
-
-def _last_of_years(ends: dict[tuple[int, int], float]) -> Sequence[tuple[int, float]]:
-    return list({year: value for (year, _), value in ends.items()}.items())
-
-
-def _growth(before: float, after: float) -> float | None:
-    return after / before - 1 if before > 0 else None

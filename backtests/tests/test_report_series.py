@@ -1,11 +1,10 @@
-"""Bars merged for the eye, and months out of days."""
+"""Bars merged for the eye."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backtests.reports.series import merge_bars, monthly_returns, positions, wall_clock_labels, wall_clock_ms
+from backtests.reports.series import merge_bars, positions, wall_clock_labels, wall_clock_ms
 from backtests.tests.domain.statistics_cases import shanghai_ns
 from backtests.tests.report_cases import bars
 
@@ -43,30 +42,3 @@ def test_times_are_those_of_shanghai() -> None:
     moment = np.array([shanghai_ns("2024-03-02 00:30")])
     assert wall_clock_labels(moment) == ["2024-03-02 00:30"]
     assert wall_clock_ms(moment).tolist() == [1709339400000.0]  # reads as 2024-03-02 00:30 in UTC
-
-
-def _days(*texts: str) -> np.ndarray:
-    return np.array(texts, dtype="datetime64[D]").astype(np.int32)
-
-
-def test_months_follow_each_other_from_the_capital() -> None:
-    days = _days("2023-11-30", "2023-12-01", "2023-12-29", "2024-02-01")
-    rows = monthly_returns(days, np.array([110.0, 100.0, 121.0, 60.5]), 100.0)
-    assert [row.year for row in rows] == [2023, 2024]
-    assert rows[0].months[10] == pytest.approx(0.10)
-    assert rows[0].months[11] == pytest.approx(0.10)
-    assert rows[0].months[:10] == (None,) * 10
-    assert rows[0].total == pytest.approx(0.21)
-    assert rows[1].months[0] is None
-    assert rows[1].months[1] == pytest.approx(-0.5)
-    assert rows[1].total == pytest.approx(-0.5)
-
-
-def test_months_after_ruin_are_undefined() -> None:
-    rows = monthly_returns(_days("2024-01-31", "2024-02-29"), np.array([-5.0, 10.0]), 100.0)
-    assert rows[0].months[0] == pytest.approx(-1.05)
-    assert rows[0].months[1] is None
-
-
-def test_no_day_no_month() -> None:
-    assert monthly_returns(_days(), np.array([]), 100.0) == []

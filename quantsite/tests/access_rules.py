@@ -128,7 +128,11 @@ BACKTESTS: dict[str, Rule] = {
     "admin/backtests/backtestrun/<object_id>/history/": Rule(OWNER, OWNER, reading=True),
     **{
         f"admin/backtests/backtestrun/<run_id>/{page}": Rule(OWNER)
-        for page in ("state/", "charts/equity/", "charts/price/", "report/", "report.pdf", "report.json")
+        for page in ("state/", "report/", "report.pdf", "report.json")
+    },
+    **{
+        f"admin/backtests/backtestrun/<run_id>/charts/{chart}/": Rule(OWNER)
+        for chart in ("equity", "price", "rolling", "excursions")
     },
     **{
         f"admin/backtests/backtestrun/<run_id>/{table}.{form}": Rule(OWNER)

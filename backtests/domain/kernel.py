@@ -20,6 +20,7 @@ from backtests.domain.kernel_orders import (
     tidy,
 )
 from backtests.domain.kernel_state import (
+    AS_IT_IS,
     AT_OPEN,
     CLOSED_TO_US,
     DAY,
@@ -46,6 +47,7 @@ from backtests.domain.kernel_state import (
     LOCKED_UP,
     LOW_TRIGGER,
     MARGIN_CALL,
+    NO_ORDER,
     ORDERS,
     ROLLING,
     ROW,
@@ -170,9 +172,9 @@ def leave(tape: Tape, book: Book, row: int, expires: bool) -> None:
         stored = tape.settle[book.counts[DAY], leg]
         price = close if math.isnan(stored) else stored
         numbers[LAST] = price
-        close_lots(tape, book, row, side, price, abs(held), 0.0, 0, -1)
+        close_lots(tape, book, row, side, price, abs(held), 0.0, NO_ORDER, AS_IT_IS)
     elif held != 0.0:
-        at_market(tape, book, row, side, abs(held), close - numbers[GAP], 0)
+        at_market(tape, book, row, side, abs(held), close - numbers[GAP], NO_ORDER)
     if expires:
         marks[ENDED] = 1
 

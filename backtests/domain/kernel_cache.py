@@ -42,6 +42,7 @@ def _base(here: Path) -> Path:
 use_cache()
 
 _LEAN: Any = {"_nrt": False}
+_INNER: Any = {**_LEAN, "forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -52,7 +53,7 @@ def compiled(function: Function) -> Function:
     Without numba's reference counts, for nothing in there allocates: counting every array of a call up and down
     again took most of a run's time. Inlined, because a call would copy some thirty array headers.
     """
-    made: Function = numba.njit(**_LEAN, forceinline=True)(function)
+    made: Function = numba.njit(**_INNER)(function)
     return made
 
 

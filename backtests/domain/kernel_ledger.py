@@ -6,8 +6,11 @@ of one side only, the oldest at ``HEAD``.
 
 import math
 
+import numpy as np
+
 from backtests.domain.kernel_cache import compiled
 from backtests.domain.kernel_state import (
+    AS_IT_IS,
     BAR,
     BASE,
     BOUGHT_DAY,
@@ -90,7 +93,7 @@ from trading.domain import profit as profits
 from trading.domain.margin import MarginPriceType
 from trading.domain.offsets import Offset
 
-OPEN, CLOSE, CLOSE_TODAY = int(Offset.OPEN), int(Offset.CLOSE), int(Offset.CLOSE_TODAY)
+OPEN, CLOSE, CLOSE_TODAY = np.int64(Offset.OPEN), np.int64(Offset.CLOSE), np.int64(Offset.CLOSE_TODAY)
 AT_OPEN_PRICE = int(MarginPriceType.OPEN)
 
 commission = compiled(fees.commission)
@@ -286,7 +289,7 @@ def trade(
     held = book.leg_numbers[leg, HELD]
     closing = min(volume, abs(held)) if held * side < 0.0 else 0.0
     if closing > 0.0:
-        close_lots(tape, book, row, side, price, closing, ticks, order, -1)
+        close_lots(tape, book, row, side, price, closing, ticks, order, AS_IT_IS)
     opening = volume - closing
     return opening <= 0.0 or open_lot(tape, book, row, side, price, opening, ticks, order)
 

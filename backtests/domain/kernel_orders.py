@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from backtests.domain.kernel_cache import compiled
 from backtests.domain.kernel_ledger import close_lots, commission, free_funds, margin_of_lot, tell, trade
 from backtests.domain.kernel_state import (
@@ -34,6 +36,8 @@ from backtests.domain.kernel_state import (
     MARKET,
     MULTIPLIER,
     NEXT_ORDER,
+    NO_OFFSET,
+    NO_ORDER,
     NUMBER,
     ORDERS,
     ORIGINAL,
@@ -63,7 +67,7 @@ from backtests.domain.kernel_state import (
 from trading.domain import matching
 from trading.domain.offsets import Offset
 
-FORCE_CLOSE = int(Offset.FORCE_CLOSE)
+FORCE_CLOSE = np.int64(Offset.FORCE_CLOSE)
 
 fill_price = compiled(matching.fill_price)
 limit_reached = compiled(matching.limit_reached)
@@ -123,7 +127,7 @@ def fill_target(tape: Tape, book: Book, row: int) -> None:
     part = fillable(abs(delta), tape.volume[row], numbers[TAKEN], tape.numbers[CAP])
     if part <= 0.0:
         return
-    done = at_market(tape, book, row, side, part, tape.open[row], 0)
+    done = at_market(tape, book, row, side, part, tape.open[row], NO_ORDER)
     if not done or numbers[HELD] == numbers[TARGET]:
         marks[WAITING] = 0
 
@@ -165,7 +169,7 @@ def take_back(book: Book, leg: int, bar: int) -> None:
         if marks[LEG] == leg and marks[STATE] != DONE:
             marks[STATE] = DONE
             left, price = book.orders[at, REMAINING], book.orders[at, PRICE]
-            tell(book, CANCELLED, bar, leg, marks[SIDE], 0, price, left, marks[NUMBER])
+            tell(book, CANCELLED, bar, leg, marks[SIDE], NO_OFFSET, price, left, marks[NUMBER])
     book.leg_marks[leg, DIRTY] = 1
 
 
@@ -200,7 +204,7 @@ def match_order(tape: Tape, book: Book, row: int, at: int) -> None:
         numbers[REMAINING] = max(0.0, side * (numbers[ORIGINAL] - book.leg_numbers[leg, HELD]))
         if numbers[REMAINING] == 0.0:
             marks[STATE] = DONE
-            tell(book, CANCELLED, tape.bar[row], leg, side, 0, reference, 0.0, marks[NUMBER])
+            tell(book, CANCELLED, tape.bar[row], leg, side, NO_OFFSET, reference, 0.0, marks[NUMBER])
             return
     part = fillable(numbers[REMAINING], tape.volume[row], book.leg_numbers[leg, TAKEN], tape.numbers[CAP])
     if part <= 0.0:
@@ -271,8 +275,8 @@ def roll(tape: Tape, book: Book, row: int) -> None:
     if held == 0.0:
         return
     side, volume = (1 if held > 0.0 else -1), abs(held)
-    at_market(tape, book, row, -side, volume, tape.open[row] - gap, 0)
-    at_market(tape, book, row, side, volume, tape.open[row], 0)
+    at_market(tape, book, row, -side, volume, tape.open[row] - gap, NO_ORDER)
+    at_market(tape, book, row, side, volume, tape.open[row], NO_ORDER)
     numbers[TAKEN] = 0.0
 
 
@@ -321,7 +325,7 @@ def reduce(tape: Tape, book: Book, row: int) -> None:
     numbers[TAKEN] += part
     tick = tape.rates[tape.terms[book.counts[DAY], leg], TICK]
     price = fill_price(tape.open[row], side, ticks, tick)
-    close_lots(tape, book, row, side, price, part, ticks, 0, FORCE_CLOSE)
+    close_lots(tape, book, row, side, price, part, ticks, NO_ORDER, FORCE_CLOSE)
     if free_funds(tape, book) >= 0.0:
         book.counts[FORCED] = 0
 

@@ -7,6 +7,7 @@ start, at equal starts by leg.
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
@@ -63,7 +64,9 @@ TRADE_LEG, TRADE_SIDE, ENTRY_BAR, EXIT_BAR = range(4)
 # Book.updates and Book.update_marks
 TOLD_PRICE, TOLD_VOLUME, TOLD_HELD = range(3)
 TOLD_KIND, TOLD_BAR, TOLD_SIDE, TOLD_OFFSET, TOLD_ORDER, TOLD_LEG = range(6)
-FILLED, REJECTED, CANCELLED = 0, 1, 2
+# Passed on as arguments: as numpy numbers, or every constant would be compiled as a type of its own.
+FILLED, REJECTED, CANCELLED = np.int64(0), np.int64(1), np.int64(2)
+NO_ORDER, AS_IT_IS, NO_OFFSET = np.int64(0), np.int64(-1), np.int64(0)
 
 # Book.days
 EQUITY, NET_PROFIT, DAY_PAID, DAY_LOST, MARGIN, POSITION = range(6)

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Self, TypeVar
@@ -130,12 +130,6 @@ def statistic_names() -> tuple[str, ...]:
     nothing = idle_result(1.0)
     figures = standard(nothing, 1.0)
     return tuple(name for name, value in figures.items() if value is None or isinstance(value, int | float))
-
-
-def _nothing() -> RunResult:
-    """The result of a run without bars."""
-    tables = [table(*(np.empty(0) for _ in fields(table))) for table in (FillTable, DayTable, TradeTable)]
-    return RunResult(*tables, 1.0, 0.0, 0.0, 0.0, 0, ())  # type: ignore[arg-type]
 
 
 def pareto_front(scores: Sequence[Sequence[float]]) -> list[int]:

@@ -58,6 +58,12 @@ class Dimension:
         size = self.size
         return float(random.uniform(self.low, self.high)) if size is None else self.value(int(random.integers(size)))
 
+    def snap(self, value: Value) -> Value:
+        """The value of the range that ``value`` is but for rounding; others as they are."""
+        if self.listed or self.step is None:
+            return value
+        return self.value(round((float(value) - self.low) / self.step))
+
     def document(self) -> Any:
         """As JSON: a list, or ``{"low", "high", "step"}``."""
         return list(self.listed) if self.listed else {"low": self.low, "high": self.high, "step": self.step}

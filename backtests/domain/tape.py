@@ -85,9 +85,9 @@ def _merged(
         bars = legs[0].bars
         count = np.arange(len(bars))
         columns = {name: getattr(bars, name) for name in names}
-        return columns, bars.start, np.zeros(len(bars), dtype=np.int8), count, bars.trading_day, (count,)
+        return columns, bars.start, np.zeros(len(bars), dtype=np.int64), count, bars.trading_day, (count,)
     start = np.concatenate([leg.bars.start for leg in legs])
-    number = np.repeat(np.arange(len(legs), dtype=np.int8), [len(leg.bars) for leg in legs])
+    number = np.repeat(np.arange(len(legs)), [len(leg.bars) for leg in legs])
     order = np.lexsort((number, start))
     columns = {name: np.concatenate([getattr(leg.bars, name) for leg in legs])[order] for name in names}
     bar = np.concatenate([np.arange(len(leg.bars)) for leg in legs])[order]

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
+from typing import Any
 from uuid import uuid4
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
@@ -38,8 +39,43 @@ KEEP_SECONDS = 10.0
 """How often a claim is renewed during a step that reports no progress: two renewals may fail."""
 
 
+class Leased:
+    """A claim on some row, valid while :meth:`row` finds it."""
+
+    __slots__ = ()
+
+    def row(self) -> models.QuerySet[Any]:
+        """The row while the claim holds, else nothing: every write of a worker goes through here."""
+        raise NotImplementedError
+
+    def extend(self, **columns: Any) -> bool:
+        """A new lease, with other columns; False where the claim is lost."""
+        return bool(self.row().update(lease_until=Now() + LEASE, **columns))
+
+    @contextmanager
+    def kept(self, every: float = KEEP_SECONDS) -> Iterator[None]:
+        """Renew the lease in a thread while one long step runs that cannot report (reading millions of bars)."""
+        done = Event()
+        thread = Thread(target=self._keep, args=(done, every), name=f"lease of {self}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _keep(self, done: Event, every: float) -> None:
+        try:
+            while not done.wait(every):
+                self.extend()
+        except DatabaseError:  # the step itself will meet it too; until then the lease holds
+            log.warning("lease could not be renewed", claim=str(self), exc_info=True)
+        finally:
+            connection.close()
+
+
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Leased):
     """The right to write to one run: valid while the row still carries this worker and this attempt."""
 
     run_id: int
@@ -55,29 +91,8 @@ class Claim:
         cancelled = self.row().values_list("cancel_requested", flat=True).first()
         if cancelled:
             raise CancelledError
-        if cancelled is None or not self.row().update(progress=progress, lease_until=Now() + LEASE):
+        if cancelled is None or not self.extend(progress=progress):
             raise LeaseLostError(f"backtest run {self.run_id} is no longer held by {self.worker}")
-
-    @contextmanager
-    def kept(self, every: float = KEEP_SECONDS) -> Iterator[None]:
-        """Renew the lease in a thread while one long step runs that cannot report (reading millions of bars)."""
-        done = Event()
-        thread = Thread(target=self._keep, args=(done, every), name=f"lease of run {self.run_id}", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            done.set()
-            thread.join()
-
-    def _keep(self, done: Event, every: float) -> None:
-        try:
-            while not done.wait(every):
-                self.row().update(lease_until=Now() + LEASE)
-        except DatabaseError:  # the step itself will meet it too; until then the lease holds
-            log.warning("lease could not be renewed", run=self.run_id, exc_info=True)
-        finally:
-            connection.close()
 
 
 def claim(run_id: int, worker: str) -> Claim | None:

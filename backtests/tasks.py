@@ -4,6 +4,11 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from backtests.claims import claim, worker_name
+from backtests.optimise.chunks import take
+from backtests.optimise.sweep import sweep_optimizations
+from backtests.optimise.wake import wake
+from backtests.optimise.walk import finish
+from backtests.optimise.work import TASK_SECONDS, perform, work_for
 from backtests.runner import execute
 from backtests.sweep import sweep
 
@@ -19,7 +24,29 @@ def run(run_id: int) -> None:
 @shared_task(name="backtests.sweep")
 def sweep_runs() -> int:
     """See ``backtests.sweep``; returns how many runs were woken."""
-    return sweep()
+    return sweep() + sweep_optimizations()
+
+
+@shared_task(name="backtests.optimize")
+def optimize(run_id: int) -> None:
+    """Compute parts of an optimisation for a while.
+
+    As soon as there is something to do one more message goes out: whoever is idle takes it and sends the next, so
+    that any number of workers come to help while exactly one message waits.
+    """
+    worker = worker_name()
+    claim = take(run_id, worker)
+    if claim is None:
+        return
+    wake(run_id)
+    perform(claim)
+    work_for(run_id, worker, TASK_SECONDS)
+
+
+@shared_task(name="backtests.walk_forward")
+def end_walk_forward(run_id: int) -> None:
+    """Judge the windows of a walk-forward whose optimisations are over."""
+    finish(run_id)
 
 
 @worker_ready.connect

@@ -67,6 +67,7 @@ def insert(bars: BarSeries, coverage: BarCoverage, progress: Progress | None = N
         return
     write = _copy if connection.vendor == "postgresql" else _insert_many
     write(bars, coverage.instrument_id, coverage.interval, progress or (lambda _done, _total: None))
+    _changed(coverage)
 
 
 def delete(bars: BarSeries, coverage: BarCoverage) -> None:
@@ -77,6 +78,14 @@ def delete(bars: BarSeries, coverage: BarCoverage) -> None:
         days = sorted({ns_to_utc(day * 86_400 * 10**9).date() for day in part.trading_day.tolist()})
         rows = Bar.objects.filter(instrument=coverage.instrument_id, interval=coverage.interval)
         rows.filter(trading_day__range=(days[0], days[-1]), start__in=starts).delete()
+    _changed(coverage)
+
+
+def _changed(coverage: BarCoverage) -> None:
+    """From this transaction's end on no reader takes a file of the bars as they were."""
+    coverage.revision += 1
+    coverage.data_hash = ""
+    coverage.save(update_fields=["revision", "data_hash"])
 
 
 def refresh(coverage: BarCoverage) -> None:

@@ -1,4 +1,7 @@
-"""Figures about stored bars for ``/metrics``, read from the coverage rows (never from bars) at each scrape."""
+"""Figures about stored bars for ``/metrics``, read from the coverage rows (never from bars) at each scrape.
+
+Those of the bar cache come from its folder, which all processes of a machine share.
+"""
 
 from collections.abc import Iterator
 
@@ -6,8 +9,9 @@ from django.db.models import Max, Sum
 from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from marketdata import series_cache
 from marketdata.models import BarCoverage, BarImport, TradingDay
-from quantsite.web.metrics import register_collector
+from quantsite.web.metrics import register_collector, register_collector_without_rows
 
 
 @register_collector
@@ -32,3 +36,20 @@ def bar_metrics() -> Iterator[Metric]:
     if last_day is not None:
         left = (last_day - timezone.localdate()).days
         yield GaugeMetricFamily("quantsite_calendar_days_left", "Days to the end of the trading calendar", value=left)
+
+
+@register_collector_without_rows
+def bar_cache_metrics() -> Iterator[Metric]:
+    """Loads by outcome, size and limit of the cache, and whether it can be written."""
+    folder = series_cache.folder()
+    loads = CounterMetricFamily("quantsite_bar_cache_loads", "Series loaded for computing", labels=["outcome"])
+    for outcome, number in folder.counts().items():
+        loads.add_metric([outcome], number)
+    yield loads
+    usage = folder.usage()
+    yield GaugeMetricFamily("quantsite_bar_cache_files", "Series in the bar cache", value=usage.files)
+    yield GaugeMetricFamily("quantsite_bar_cache_bytes", "Size of the bar cache", value=usage.bytes)
+    yield GaugeMetricFamily("quantsite_bar_cache_limit_bytes", "Room of the bar cache", value=folder.limit_bytes)
+    yield GaugeMetricFamily(
+        "quantsite_bar_cache_usable", "1 where files of bars can be written", value=float(folder.writable())
+    )

@@ -352,6 +352,9 @@ class BarCoverage(models.Model):
     first_day = models.DateField(_("first trading day"), null=True)
     last_day = models.DateField(_("last trading day"), null=True)
     bars = models.PositiveBigIntegerField(_("bars"), default=0)
+    revision = models.PositiveBigIntegerField(_("revision"), default=0, help_text=_("Raised by every change of bars."))
+    # Of all the bars; the first reader after a change fills it (series_cache.py).
+    data_hash = models.CharField(_("data hash"), max_length=64, blank=True)
 
     class Meta:
         verbose_name = _("coverage")

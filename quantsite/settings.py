@@ -166,6 +166,8 @@ STORAGES = {
 }
 WHITENOISE_MAX_AGE = 300
 MEDIA_ROOT = VAR_DIR / "media"
+BAR_CACHE_DIR = VAR_DIR / "cache" / "bars"
+BAR_CACHE_MB = env.number("QUANTSITE_BAR_CACHE_MB", 4_096, low=0, high=10_000_000)
 
 # --- languages and time ------------------------------------------------------------------------------------
 

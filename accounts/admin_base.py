@@ -19,7 +19,7 @@ from unfold.forms import BaseDialogForm
 from accounts.audit import record, record_refusal
 from accounts.commands import sentence
 from accounts.models import User
-from accounts.permissions import AuditedRefusalError
+from accounts.permissions import AuditedRefusalError, keep_entry
 from quantsite.common.errors import RefusedError, RuleError
 
 View = Callable[..., HttpResponseBase]
@@ -176,7 +176,9 @@ class AuditedModelAdmin(ModelAdmin):  # type: ignore[misc]
                 self._record_refusal(request)
                 raise
             except RuleError as error:
-                if isinstance(error, RefusedError) and not isinstance(error, AuditedRefusalError):
+                if isinstance(error, AuditedRefusalError):
+                    keep_entry(error)  # the page's transaction has undone it together with the page's work
+                elif isinstance(error, RefusedError):
                     self._record_refusal(request, error.code)
                 messages.error(request, sentence(error))
                 # A page that fails when it is read would be sent round in circles.

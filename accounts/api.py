@@ -29,6 +29,7 @@ from accounts.serializers import (
     PasswordSerializer,
     ProfileSerializer,
     ReasonSerializer,
+    RefreshSerializer,
     RegisterSerializer,
     RolesSerializer,
     TokenSerializer,
@@ -65,6 +66,8 @@ class TokenView(TokenObtainPairView):
 
 class RefreshView(TokenRefreshView):
     """A refresh token for new ones; the old refresh token is used up."""
+
+    serializer_class = RefreshSerializer
 
 
 class LogoutView(APIView):

@@ -16,3 +16,4 @@ class AccountsConfig(AppConfig):
         """Connect the receivers of login signals, and the alarms to ``/metrics``."""
         import_module("accounts.audit_signals")
         import_module("accounts.alarms")
+        import_module("accounts.schema")

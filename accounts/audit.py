@@ -57,16 +57,18 @@ def record(
     return entry
 
 
-def record_refusal(actor: Actor, verb: str, obj: models.Model | str | None = None, *, reason: str = "") -> None:
-    """Write down that somebody known was refused ``verb``; strangers only reach the log.
+def record_refusal(
+    actor: Actor, verb: str, obj: models.Model | str | None = None, *, reason: str = ""
+) -> AuditEntry | None:
+    """Write down that somebody known was refused ``verb``; strangers only reach the log, which gives None.
 
     Opens its own transaction: call it outside of the one that the refusal rolls back.
     """
     if not isinstance(actor, User):
         log.warning("refused", actor=ANONYMOUS if actor else SYSTEM, verb=verb, object=str(obj or ""))
-        return
+        return None
     with transaction.atomic():
-        record(actor, "refused", obj, after={"verb": verb, "reason": reason} if reason else {"verb": verb})
+        return record(actor, "refused", obj, after={"verb": verb, "reason": reason} if reason else {"verb": verb})
 
 
 def genesis_head() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.db import models
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from rest_framework.permissions import BasePermission
 
 from accounts.audit import record_refusal
-from accounts.models import User
+from accounts.models import AuditEntry, User
 from quantsite.common.errors import RefusedError
 
 if TYPE_CHECKING:  # DRF imports its default permission while its views are still being imported
@@ -30,7 +31,36 @@ ACTION_OF_METHOD = {
 
 
 class AuditedRefusalError(RefusedError):
-    """A refusal whose audit entry is written already."""
+    """A refusal whose audit entry is written already; :func:`keep_entry` makes sure that it stays."""
+
+    def __init__(self, refused: Refused, text: str) -> None:
+        super().__init__(refused.code, text)
+        self.refused = refused
+        self.entry = refused.record()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was refused to whom: all that its audit entry says. ``reason`` is the code where none is given."""
+
+    actor: User | None
+    verb: str
+    obj: models.Model | None
+    code: str
+    reason: str = ""
+
+    def record(self) -> AuditEntry | None:
+        """Write it down; None for the system, which only reaches the log."""
+        return record_refusal(self.actor, self.verb, self.obj, reason=self.reason or self.code)
+
+
+def keep_entry(error: AuditedRefusalError) -> None:
+    """Write the refusal down once more if the transaction that it was raised in has undone its entry.
+
+    For doors that run a verb inside a transaction of their own; call it after that transaction has ended.
+    """
+    if error.entry is not None and not AuditEntry.objects.filter(seq=error.entry.seq, hash=error.entry.hash).exists():
+        error.entry = error.refused.record()
 
 
 class DenyUnlessGranted(BasePermission):
@@ -84,10 +114,11 @@ def require(actor: User | None, permission: str, obj: models.Model | None = None
     refuse(actor, permission, obj, "permission_denied", text % {"name": actor.username, "permission": permission})
 
 
-def refuse(actor: User | None, verb: str, obj: models.Model | None, code: str, text: str) -> NoReturn:
-    """Write the refusal down, then raise it. Call it outside of a transaction, which would undo the entry."""
-    record_refusal(actor, verb, obj, reason=code)
-    raise AuditedRefusalError(code, text)
+def refuse(  # noqa: PLR0917 - what an entry says, in its order
+    actor: User | None, verb: str, obj: models.Model | None, code: str, text: str, reason: str = ""
+) -> NoReturn:
+    """Write the refusal down, then raise it. A transaction around it undoes the entry: see :func:`keep_entry`."""
+    raise AuditedRefusalError(Refused(actor, verb, obj, code, reason), text)
 
 
 def _model_of(view: Any) -> type[models.Model] | None:

@@ -8,9 +8,9 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from accounts.audit import ANONYMOUS, SYSTEM, record_refusal
+from accounts.audit import ANONYMOUS, SYSTEM
 from accounts.models import User
-from accounts.permissions import AuditedRefusalError, refuse
+from accounts.permissions import refuse
 from accounts.roles import ADMINISTRATOR
 from quantsite.common.errors import ConflictError, RuleError
 
@@ -67,14 +67,15 @@ def check_may_assign(actor: User | None, user: User, groups: Sequence[Group]) ->
         text = _("Nobody changes their own roles: ask another administrator.")
         refuse(actor, "user.set_roles", user, "own_roles", text)
     touched = set(groups) ^ set(user.groups.all())
-    check_not_above(actor, touched, superuser=user.is_superuser)
+    check_not_above(actor, touched, "user.set_roles", user, superuser=user.is_superuser)
 
 
-def check_not_above(actor: User | None, groups: Iterable[Group], *, superuser: bool = False) -> None:
-    """Raise ``AuditedRefusalError`` where a group, or a superuser, may more than the actor."""
+def check_not_above(
+    actor: User | None, groups: Iterable[Group], verb: str, user: User | None = None, *, superuser: bool = False
+) -> None:
+    """Raise ``AuditedRefusalError`` where a group, or a superuser, may more than the actor who wants ``verb``."""
     if excess := beyond(actor, groups, superuser=superuser):
-        record_refusal(actor, "user.set_roles", reason=f"above the actor: {', '.join(excess[:3])}")
-        raise AuditedRefusalError("above_you", above_text())
+        refuse(actor, verb, user, "above_you", above_text(), f"above the actor: {', '.join(excess[:3])}")
 
 
 def beyond(actor: User | None, groups: Iterable[Group], *, superuser: bool = False) -> list[str]:

@@ -4,12 +4,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, AuthenticationFailed
-from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
+from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, TokenRefreshSerializer
 
+from accounts import tokens
 from accounts.models import Alarm, User
 
 
@@ -28,17 +31,38 @@ class LockedOut(APIException):
 class TokenSerializer(TokenObtainPairSerializer):
     """Name and password in, access and refresh token out."""
 
+    @classmethod
+    def get_token(cls, user: Any) -> Any:
+        """A refresh token that knows its login."""
+        token = super().get_token(user)
+        tokens.mark(token, user)
+        return token
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         """The tokens. Raises ``LockedOut`` or ``AuthenticationFailed``; the login is signalled as a page's would be."""
         request = self.context["request"]
         try:
-            tokens = super().validate(attrs)
+            pair = super().validate(attrs)
         except AuthenticationFailed as error:
             if getattr(request, "axes_locked_out", False):
                 raise LockedOut from error
             raise
         user_logged_in.send(sender=User, request=request._request, user=self.user)
-        return tokens
+        return pair
+
+
+class RefreshSerializer(TokenRefreshSerializer):
+    """A refresh token in, a new pair out, once."""
+
+    token_class = tokens.OnceRefreshToken
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        """The tokens. Raises ``InvalidToken`` for one whose login has ended, ``TokenError`` for one used up."""
+        token = self.token_class(attrs["refresh"])
+        user = User.objects.filter(pk=token.get("user_id")).first()
+        if user is None or tokens.is_over(token, user):
+            raise InvalidToken(gettext("This login has ended: log in again."))
+        return super().validate(attrs)
 
 
 class RegisterSerializer(serializers.Serializer[User]):

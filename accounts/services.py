@@ -48,7 +48,7 @@ def create_user(actor: User | None, username: str, password: str, roles: Sequenc
     require(actor, "accounts.add_user")
     require(actor, "accounts.assign_groups")
     groups = rules.find_groups(roles)
-    rules.check_not_above(actor, groups)
+    rules.check_not_above(actor, groups, "user.create")
     user = User(username=User.normalize_username(username), email=email, is_staff=bool(groups))
     rules.check_new_user(user, password)
     user.set_password(password)
@@ -137,7 +137,7 @@ def reset_password(actor: User | None, user: User, new: str) -> None:
     Raises ``RefusedError`` (also for somebody who may more than the actor) and ``RuleError``.
     """
     require(actor, "accounts.change_user", user)
-    rules.check_not_above(actor, user.groups.all(), superuser=user.is_superuser)
+    rules.check_not_above(actor, user.groups.all(), "user.reset_password", user, superuser=user.is_superuser)
     rules.check_password(new, user, field="password")
     with transaction.atomic():
         _set_password(user.pk, new)

@@ -6,6 +6,7 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.models import User
+from accounts.tokens import end_login
 from quantsite.common.errors import RuleError
 
 
@@ -23,7 +24,7 @@ def blacklist_tokens(user: User) -> int:
 
 
 def blacklist_token(user: User, encoded: str) -> None:
-    """Blacklist one refresh token. Raises ``RuleError`` for one that is invalid, used up or another's."""
+    """Blacklist one refresh token and end its login. Raises ``RuleError`` for an invalid, a used or another's one."""
     try:
         token = RefreshToken(encoded)  # type: ignore[arg-type]
     except TokenError as error:
@@ -31,6 +32,7 @@ def blacklist_token(user: User, encoded: str) -> None:
     if str(token.payload.get("user_id")) != str(user.pk):
         raise _bad_token()
     token.blacklist()
+    end_login(user, token)
 
 
 def _bad_token() -> RuleError:

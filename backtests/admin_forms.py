@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import Group
+from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -16,7 +17,13 @@ from unfold.widgets import (
 
 from accounts.models import User
 from accounts.roles import shown_role
-from backtests.models import VIEW, BacktestRun
+from backtests.models import (
+    VIEW,
+    VIEW_EVERY,
+    BacktestRun,
+    BacktestRunGroupObjectPermission,
+    BacktestRunUserObjectPermission,
+)
 from backtests.request_checks import check_request
 from backtests.requests import CostOptions, RunRequest
 from backtests.rule_options import RULE_OPTIONS, WORDS, RuleOption, rules_from
@@ -222,24 +229,35 @@ def _range_text(info: ParameterInfo) -> str:
 
 
 class ShareForm(forms.Form):
-    """Whom to show a run: people whose role includes backtests, and groups."""
+    """Whom to show a run: people and groups to whom that makes a difference."""
 
     receiver = forms.ChoiceField(label=_("Share with"), widget=UnfoldAdminSelectWidget)
     shared = forms.BooleanField(required=False)
 
     def __init__(self, run: BacktestRun, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        people = User.objects.with_perm(
-            f"backtests.{VIEW}", backend="django.contrib.auth.backends.ModelBackend"
-        ).exclude(pk=run.owner_id or 0)
+        # Whoever was named once can be taken off again, whatever the role has become.
+        told_people = BacktestRunUserObjectPermission.objects.filter(content_object=run).values("user")
+        told_groups = BacktestRunGroupObjectPermission.objects.filter(content_object=run).values("group")
+        people = User.objects.filter(Q(pk__in=_people_who_gain(run)) | Q(pk__in=told_people))
+        see_all = Group.objects.filter(permissions__codename=VIEW_EVERY)
+        groups = Group.objects.filter(~Q(pk__in=see_all.values("pk")) | Q(pk__in=told_groups))
         receivers = self.fields["receiver"]
         if isinstance(receivers, forms.ChoiceField):
             receivers.choices = [
                 (_("People"), [(f"user:{user.pk}", user.get_username()) for user in people.order_by("username")]),
-                (_("Groups"), [(f"group:{row.pk}", shown_role(row.name)) for row in Group.objects.order_by("name")]),
+                (_("Groups"), [(f"group:{row.pk}", shown_role(row.name)) for row in groups.order_by("name")]),
             ]
 
     def to_receiver(self) -> User | Group:
         """The person or group, once valid."""
         kind, _colon, key = self.cleaned_data["receiver"].partition(":")
         return User.objects.get(pk=key) if kind == "user" else Group.objects.get(pk=key)
+
+
+def _people_who_gain(run: BacktestRun) -> list[int]:
+    """Those whose role includes backtests, but neither the owner nor those who see every run anyway."""
+    backend = "django.contrib.auth.backends.ModelBackend"
+    see_all = User.objects.with_perm(f"backtests.{VIEW_EVERY}", backend=backend)
+    able = User.objects.with_perm(f"backtests.{VIEW}", backend=backend)
+    return list(able.exclude(pk=run.owner_id or 0).exclude(pk__in=see_all.values("pk")).values_list("pk", flat=True))

@@ -15,6 +15,7 @@ from backtests.models import BacktestDay, BacktestFill, BacktestRun
 from quantsite.common.times import utc_to_ns
 
 _FILL_NUMBERS = ("direction", "offset", "price", "volume", "commission", "slippage", "profit", "leg")
+_FILL_BYTES = ("direction", "offset", "leg")
 _DAY_NUMBERS = ("equity", "net_profit", "commission", "slippage", "drawdown", "margin", "position")
 
 
@@ -45,15 +46,10 @@ def read_fills(run: BacktestRun, bar_starts: npt.NDArray[np.int64] | None = None
     rows = list(run.fills.order_by("seq").values_list("start", "trading_day", *_FILL_NUMBERS))
     start = np.array([utc_to_ns(row[0]) for row in rows], dtype=np.int64)
     known = np.full(len(rows), -1) if bar_starts is None else np.searchsorted(bar_starts, start)
-    direction, offset, *floats, leg = _number_columns(rows, 2, len(_FILL_NUMBERS))
+    numbers = dict(zip(_FILL_NUMBERS, _number_columns(rows, 2, len(_FILL_NUMBERS)), strict=True))
+    bytes_too = {name: numbers[name].astype(np.int8) for name in _FILL_BYTES}
     return FillTable(
-        known.astype(np.int64),
-        start,
-        _day_column(rows, 1),
-        direction.astype(np.int8),
-        offset.astype(np.int8),
-        *floats,
-        leg.astype(np.int8),
+        bar_index=known.astype(np.int64), start=start, trading_day=_day_column(rows, 1), **{**numbers, **bytes_too}
     )
 
 

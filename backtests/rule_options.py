@@ -65,9 +65,8 @@ _TEXTS: dict[str, tuple[Promise, Promise]] = {
     "seed": (_("Seed"), _("Of everything random: the same seed gives the same run.")),
 }
 
-RULE_OPTIONS = tuple(
-    RuleOption(field.name, *_TEXTS[field.name], type(field.default), field.default) for field in fields(Rules)
-)
+_DEFAULTS: dict[str, Any] = {field.name: field.default for field in fields(Rules)}
+RULE_OPTIONS = tuple(RuleOption(name, *_TEXTS[name], type(default), default) for name, default in _DEFAULTS.items())
 RULE_NAMES = tuple(option.name for option in RULE_OPTIONS)
 
 WORDS: dict[str, Promise] = {
@@ -90,7 +89,10 @@ def rules_from(options: Mapping[str, Any]) -> Rules:
     makes no sense, ``ValueError`` for an unknown word (the doors offer the known ones only).
     """
     given = {option: options.get(option.name) for option in RULE_OPTIONS}
-    return Rules(**{option.name: option.kind(value) for option, value in given.items() if value not in {None, ""}})
+    values: dict[str, Any] = {
+        option.name: option.kind(value) for option, value in given.items() if value not in {None, ""}
+    }
+    return Rules(**values)
 
 
 def rule_pairs(given: Mapping[str, Any]) -> list[tuple[str, str]]:

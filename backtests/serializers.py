@@ -112,11 +112,11 @@ class RunRequestSerializer(StrictSerializer):
 
     def to_request(self) -> RunRequest:
         """The request, once valid. Raises ``RuleError`` for rules without sense."""
-        values = dict(self.validated_data)
-        first, *legs = [*values.pop("instrument"), *values.pop("legs", [])]
+        values: dict[str, Any] = dict(self.validated_data)
+        codes: list[str] = values.pop("instrument") + values.pop("legs", [])
         costs = CostOptions.from_mapping(values.pop("costs", None) or {})
         rules = rules_from(values.pop("rules", None) or {})
-        return RunRequest(**values, instrument=first, legs=tuple(legs), costs=costs, rules=rules)
+        return RunRequest(**values, instrument=codes[0], legs=tuple(codes[1:]), costs=costs, rules=rules)
 
 
 def _gathered(data: dict[str, Any], group: str, names: tuple[str, ...]) -> dict[str, Any]:

@@ -208,7 +208,7 @@ PROXIES = env.number("QUANTSITE_PROXIES", 0 if EMBEDDED else 1, low=0, high=5)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework_simplejwt.authentication.JWTAuthentication",
+        "accounts.tokens.DeskAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.DenyUnlessGranted"],

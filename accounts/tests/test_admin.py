@@ -11,7 +11,7 @@ from django.urls import reverse
 from accounts import alarms
 from accounts.audit_verify import verify
 from accounts.models import Alarm, AuditEntry, User
-from accounts.roles import RESEARCHER, TRADER
+from accounts.roles import ADMINISTRATOR, RESEARCHER, TRADER
 from quantsite.testing.cast import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -226,6 +226,23 @@ def test_nobody_gives_a_role_more_than_they_have(bob: User) -> None:
     assert "may not do yourself" in str(next(iter(get_messages(answer.wsgi_request))))
     assert set(researcher.permissions.all()) == before
     assert last("refused").actor_name == "bob"
+    assert verify().intact
+
+
+def test_a_refusal_inside_a_page_stays_on_record_though_the_page_is_undone(bob: User) -> None:
+    own = Permission.objects.filter(codename__in=["view_user", "add_user", "assign_groups"])
+    bob.user_permissions.set(own)
+    administrator = Group.objects.get(name=ADMINISTRATOR)
+    path = reverse("admin:accounts_user_add")
+    form = {"username": "dora", "email": "", "password": GOOD, "roles": [administrator.pk]}
+    answer = console(bob).post(path, form)
+    assert (answer.status_code, answer.headers["Location"]) == (302, path)
+    assert not User.objects.filter(username="dora").exists()
+    [entry] = AuditEntry.objects.filter(verb="refused")
+    assert entry.actor_name == "bob"
+    assert entry.after is not None
+    assert entry.after["verb"] == "user.create"
+    assert entry.after["reason"].startswith("above the actor: accounts.")
     assert verify().intact
 
 

@@ -1,15 +1,19 @@
 """REST of people and alarms, as callers meet it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts import alarms
 from accounts.models import AuditEntry, User
+from accounts.tokens import DeskAuthentication
 from quantsite.testing.cast import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -151,6 +155,58 @@ def test_logout_ends_the_refresh_token(alice: User, api: Client) -> None:
     assert_problem(APIClient().post("/api/v1/auth/logout/", {}), 401, "not_authenticated")
 
 
+def holder_of(tokens: dict[str, str]) -> APIClient:
+    """A program that calls with the access token of a pair."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")
+    return client
+
+
+def test_a_logout_ends_the_access_tokens_of_its_login_and_no_others(alice: User) -> None:
+    first, other = log_in("alice").json(), log_in("alice").json()
+    renewed = APIClient().post("/api/v1/auth/token/refresh/", {"refresh": first["refresh"]}).json()
+    assert holder_of(first).get("/api/v1/users/me/").status_code == 200
+    answer = holder_of(renewed).post("/api/v1/auth/logout/", {"refresh": renewed["refresh"]})
+    assert answer.status_code == 204
+    for tokens in (first, renewed):
+        assert_problem(holder_of(tokens).get("/api/v1/users/me/"), 401, "login_ended")
+    assert holder_of(other).get("/api/v1/users/me/").status_code == 200
+
+
+def test_a_logout_everywhere_ends_every_access_token(alice: User) -> None:
+    first, other = log_in("alice").json(), log_in("alice").json()
+    assert holder_of(first).post("/api/v1/auth/logout/", {}).status_code == 204
+    for tokens in (first, other):
+        assert_problem(holder_of(tokens).get("/api/v1/users/me/"), 401, "login_ended")
+        answer = APIClient().post("/api/v1/auth/token/refresh/", {"refresh": tokens["refresh"]})
+        assert_problem(answer, 401, "token_not_valid")
+    assert holder_of(log_in("alice").json()).get("/api/v1/users/me/").status_code == 200
+
+
+def test_a_refresh_token_of_an_earlier_epoch_gives_nothing_even_if_it_was_missed(alice: User) -> None:
+    tokens = log_in("alice").json()
+    User.objects.filter(pk=alice.pk).update(login_epoch=7)
+    answer = APIClient().post("/api/v1/auth/token/refresh/", {"refresh": tokens["refresh"]})
+    assert_problem(answer, 401, "token_not_valid")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_refreshes_at_once_one_succeeds(alice: User) -> None:
+    refresh = log_in("alice").json()["refresh"]
+    start = Barrier(4)
+
+    def exchange(_number: int) -> int:
+        start.wait()
+        try:
+            return int(APIClient().post("/api/v1/auth/token/refresh/", {"refresh": refresh}).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        codes = sorted(pool.map(exchange, range(4)))
+    assert codes == [200, 401, 401, 401]
+
+
 def test_logout_of_a_browser_ends_its_session(alice: User) -> None:
     client = APIClient()
     client.force_login(alice)
@@ -289,3 +345,5 @@ def test_others_see_no_alarm(request: pytest.FixtureRequest, api: Client, who: s
 def test_an_access_token_says_nothing_but_who(alice: User) -> None:
     claims = set(AccessToken.for_user(alice).payload)
     assert claims <= {"token_type", "exp", "iat", "jti", "user_id", "hash_password"}
+    given = set(DeskAuthentication().get_validated_token(log_in("alice").json()["access"].encode()).payload)
+    assert given == claims | {"epoch", "login"}

@@ -161,6 +161,8 @@ def test_a_superuser_is_above_an_administrator(ada: User) -> None:
     with pytest.raises(RefusedError):
         services.set_groups(ada, root, [TRADER])
     assert state(root) == before
+    refused = AuditEntry.objects.filter(verb="refused").values_list("after__verb", "object_id")
+    assert sorted(refused) == [("user.reset_password", str(root.pk)), ("user.set_roles", str(root.pk))]
 
 
 def test_changing_ones_password_needs_the_old_one_and_ends_the_rest(alice: User) -> None:

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from accounts.models import AuditEntry, User
 from backtests import services
+from backtests.admin_forms import ShareForm
 from backtests.models import BacktestRun, RunStatus
 from backtests.requests import RunRequest
 from backtests.runner import execute
@@ -181,6 +182,18 @@ def test_sharing_on_the_page(alice: User, bob: User, asked: RunRequest) -> None:
     assert "Choose a person or a group." in refused.content.decode()
     mine.post(page("share", run), {"receiver": f"user:{rob.pk}"})
     assert his.get(page("change", run)).status_code == 404
+
+
+def test_sharing_is_offered_where_it_makes_a_difference(alice: User, ada: User, bob: User, asked: RunRequest) -> None:
+    rob = User.objects.create_user(username="rob", password="correct horse battery staple", is_staff=True)
+    rob.groups.add(Group.objects.get(name="researcher"))
+    run = services.run_backtest(alice, asked)
+    offered = {key for _title, part in ShareForm(run).fields["receiver"].choices for key, _name in part}
+    assert {key for key in offered if key.startswith("user:")} == {f"user:{rob.pk}"}
+    assert f"group:{Group.objects.get(name='administrator').pk}" not in offered
+    services.share_run(alice, run.pk, ada)
+    again = {key for _title, part in ShareForm(run).fields["receiver"].choices for key, _name in part}
+    assert again == offered | {f"user:{ada.pk}"}  # to be taken back
 
 
 @pytest.mark.parametrize("person", ["bob", "rita"])

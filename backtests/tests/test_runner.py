@@ -22,9 +22,10 @@ from backtests.run_document import result_document
 from backtests.run_warnings import NO_FEES, NO_MARGIN, TOO_FEW
 from backtests.runner import execute
 from backtests.tests.runs import finished, taken
+from marketdata.domain.bars import BarSeries, FloatColumn
 from marketdata.models import Bar, FeeRate, Instrument, MarginRate
 from strategies import registry
-from strategies.domain.strategy import BaseStrategy, Signal
+from strategies.domain.strategy import BaseStrategy
 from strategies.library.double_ma import DoubleMa
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
@@ -132,9 +133,9 @@ class Faulty(DoubleMa):
 
     name = "faulty"
 
-    def generate_signals(self) -> list[Signal]:
+    def target_positions(self, bars: BarSeries) -> FloatColumn:
         """Break."""
-        return [Signal(1 / 0)]
+        return np.full(len(bars), 1 / 0)
 
 
 class Away(DoubleMa):
@@ -142,7 +143,7 @@ class Away(DoubleMa):
 
     name = "away"
 
-    def generate_signals(self) -> list[Signal]:
+    def target_positions(self, bars: BarSeries) -> FloatColumn:
         """Break as the database driver does."""
         raise OperationalError("server closed the connection unexpectedly")
 

@@ -10,6 +10,7 @@ from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.models import User
 from accounts.roles import ADMINISTRATOR, RESEARCHER, RISK_OFFICER, TRADER
+from accounts.tokens import mark
 
 PASSWORD = "correct horse battery staple"  # noqa: S105
 STAFF_ROLES = {ADMINISTRATOR, RISK_OFFICER, TRADER, RESEARCHER}
@@ -29,7 +30,9 @@ def client_of(user: User | None = None) -> APIClient:
     """An API client with a fresh access token of ``user``; None: anonymous."""
     client = APIClient()
     if user:
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {RefreshToken.for_user(user).access_token}")
+        token = RefreshToken.for_user(user)
+        mark(token, user)
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {token.access_token}")
     return client
 
 

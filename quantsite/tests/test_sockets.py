@@ -104,6 +104,12 @@ async def test_somebody_deactivated(alice: User) -> None:
     assert await close_code(link(token=token)) == 4401
 
 
+async def test_a_token_of_a_login_that_has_ended(alice: User) -> None:
+    token = str(AccessToken.for_user(alice))
+    await User.objects.filter(pk=alice.pk).aupdate(login_epoch=1)
+    assert await close_code(link(token=token)) == 4401
+
+
 async def test_somebody_without_the_role(charlie: User) -> None:
     assert await close_code(link(token=str(AccessToken.for_user(charlie)))) == 4403
 

@@ -26,6 +26,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import DatabaseError
 from django.http.request import split_domain_port, validate_host
+from rest_framework.settings import api_settings as rest_settings
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
 
@@ -82,7 +83,7 @@ def bearer_token(subprotocols: Iterable[str]) -> str:
 @database_sync_to_async
 def user_of_token(token: str) -> tuple[User, float | None]:
     """The active user of a valid access token and when it ends; anonymous for any other token."""
-    authentication = JWTAuthentication()
+    authentication: JWTAuthentication = cast(Any, rest_settings.DEFAULT_AUTHENTICATION_CLASSES[0])()
     try:
         validated = authentication.get_validated_token(token.encode())
         return cast(User, authentication.get_user(validated)), float(validated["exp"])

@@ -21,7 +21,7 @@ def new_book(tape: Tape, capital: float, switches: npt.NDArray[np.int64], fills:
     days, legs = tape.terms.shape
     account = np.zeros(6)
     account[state.PRE_BALANCE] = capital
-    counts = np.zeros(12, dtype=np.int64)
+    counts = np.zeros(13, dtype=np.int64)
     counts[state.DAY] = counts[state.DAY_ROW] = -1
     numbers = np.zeros((legs, 10))
     numbers[:, [state.LAST, state.PRE_SETTLE]] = np.nan

@@ -195,7 +195,7 @@ def run_plain(session: Session, actor: Actor, progress: Progress) -> None:
     whole = len(sight.rows) == len(session.rows.start)
     closed = None if whole else (session.tape.bits & state.CLOSED_TO_US).tolist()
     bars, total, counts = sight.bars.rows(), first[-1], session.book.counts
-    pending = session.pending()
+    pending = 0
     for start, stop in pairwise(first):
         last = stop - 1
         for row in range(start, stop):
@@ -204,14 +204,14 @@ def run_plain(session: Session, actor: Actor, progress: Progress) -> None:
                 if session.advance(row + 1):
                     tell((actor,), session.take_updates())
                 counts = session.book.counts
-                pending = session.pending()
+                pending = counts[state.PENDING]
             if closed is not None and closed[row]:
                 continue
             take_in(next(bars))
             signals = decisions()
             if signals:
                 session.decide(0, finite_target(signals[-1].target))
-                pending = True
+                pending = 1
         progress(stop, total)
 
 

@@ -49,6 +49,7 @@ from backtests.domain.kernel_state import (
     MARGIN_CALL,
     NO_ORDER,
     ORDERS,
+    PENDING,
     ROLLING,
     ROW,
     SEVERAL,
@@ -257,6 +258,17 @@ def step(tape: Tape, book: Book, row: int, targets: Array) -> bool:
     return True
 
 
+@compiled
+def pending(book: Book) -> int:
+    """1 while a later bar may do something by itself: something waits or rolls, an order rests, funds are watched."""
+    if book.counts[ORDERS] or book.counts[FORCED] or book.switches[MARGIN_CALL]:
+        return 1
+    for leg in range(len(book.leg_marks)):
+        if book.leg_marks[leg, WAITING] or book.leg_marks[leg, ROLLING]:
+            return 1
+    return 0
+
+
 @entry
 def advance(tape: Tape, book: Book, stop: int, targets: Array, flags: Array) -> int:
     """Run on to row ``stop``; ``targets`` (units of the run's volume, NaN for none) and ``flags`` may be empty.
@@ -281,6 +293,7 @@ def advance(tape: Tape, book: Book, stop: int, targets: Array, flags: Array) -> 
                 outcome = WOKEN
         row += 1
     counts[ROW] = row
+    counts[PENDING] = pending(book)
     return outcome
 
 

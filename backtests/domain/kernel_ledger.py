@@ -6,8 +6,6 @@ of one side only, the oldest at ``HEAD``.
 
 import math
 
-import numpy as np
-
 from backtests.domain.kernel_cache import compiled
 from backtests.domain.kernel_state import (
     AS_IT_IS,
@@ -85,6 +83,7 @@ from backtests.domain.kernel_state import (
     VOLUME,
     Book,
     Tape,
+    constant,
 )  # fmt: skip
 from trading.domain import balance as funds
 from trading.domain import fees, matching
@@ -93,7 +92,7 @@ from trading.domain import profit as profits
 from trading.domain.margin import MarginPriceType
 from trading.domain.offsets import Offset
 
-OPEN, CLOSE, CLOSE_TODAY = np.int64(Offset.OPEN), np.int64(Offset.CLOSE), np.int64(Offset.CLOSE_TODAY)
+OPEN, CLOSE, CLOSE_TODAY = constant(Offset.OPEN), constant(Offset.CLOSE), constant(Offset.CLOSE_TODAY)
 AT_OPEN_PRICE = int(MarginPriceType.OPEN)
 
 commission = compiled(fees.commission)

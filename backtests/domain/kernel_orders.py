@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from backtests.domain.kernel_cache import compiled
 from backtests.domain.kernel_ledger import close_lots, commission, free_funds, margin_of_lot, tell, trade
 from backtests.domain.kernel_state import (
@@ -63,11 +61,12 @@ from backtests.domain.kernel_state import (
     WAITING,
     Book,
     Tape,
+    constant,
 )  # fmt: skip
 from trading.domain import matching
 from trading.domain.offsets import Offset
 
-FORCE_CLOSE = np.int64(Offset.FORCE_CLOSE)
+FORCE_CLOSE = constant(Offset.FORCE_CLOSE)
 
 fill_price = compiled(matching.fill_price)
 limit_reached = compiled(matching.limit_reached)

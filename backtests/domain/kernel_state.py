@@ -5,12 +5,18 @@ names below are column numbers. ``k`` counts legs, ``d`` trading days, ``row`` b
 start, at equal starts by leg.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+
+def constant(number: int) -> int:
+    """A number that is passed on as an argument: as a numpy number, or it would be compiled as a type of its own."""
+    return cast("int", np.int64(number))
+
 
 # Tape.bits: what is special about a row
 FIRST_OF_DAY, LAST_OF_DAY, GROUP_END, CLOSED_TO_US, LOCKED_UP, LOCKED_DOWN, LEG_DAY = 1, 2, 4, 8, 16, 32, 64
@@ -35,7 +41,8 @@ WANT_DAY, WANT_FLAG, WANT_TIMER, WANT_LEVEL, WANT_START = 1, 2, 4, 8, 16
 PRE_BALANCE, COMMISSION, CLOSE_PROFIT, DAY_SLIPPAGE, NEEDED, FREE = 0, 1, 2, 3, 4, 5
 
 # Book.counts
-ROW, DAY, FILLS, TRADES, ORDERS, UPDATES, REFUSED, REFUSED_ROW, NEXT_ORDER, FORCED, TIMER_ROW, DAY_ROW = range(12)
+ROW, DAY, FILLS, TRADES, ORDERS, UPDATES, REFUSED, REFUSED_ROW, NEXT_ORDER, FORCED = range(10)
+TIMER_ROW, DAY_ROW, PENDING = 10, 11, 12
 
 # Book.leg_numbers
 HELD, LAST, PRE_SETTLE, GAP, TAKEN, TARGET, LOW_TRIGGER, HIGH_TRIGGER, LEVEL_DOWN, LEVEL_UP = range(10)
@@ -64,9 +71,10 @@ TRADE_LEG, TRADE_SIDE, ENTRY_BAR, EXIT_BAR = range(4)
 # Book.updates and Book.update_marks
 TOLD_PRICE, TOLD_VOLUME, TOLD_HELD = range(3)
 TOLD_KIND, TOLD_BAR, TOLD_SIDE, TOLD_OFFSET, TOLD_ORDER, TOLD_LEG = range(6)
-# Passed on as arguments: as numpy numbers, or every constant would be compiled as a type of its own.
-FILLED, REJECTED, CANCELLED = np.int64(0), np.int64(1), np.int64(2)
-NO_ORDER, AS_IT_IS, NO_OFFSET = np.int64(0), np.int64(-1), np.int64(0)
+FILLED, REJECTED, CANCELLED = constant(0), constant(1), constant(2)
+
+# Arguments that say "none"
+NO_ORDER, AS_IT_IS, NO_OFFSET = constant(0), constant(-1), constant(0)
 
 # Book.days
 EQUITY, NET_PROFIT, DAY_PAID, DAY_LOST, MARGIN, POSITION = range(6)

@@ -60,13 +60,6 @@ class Session:
             self.book = grown(self.book)
         return bool(outcome == state.WOKEN)
 
-    def pending(self) -> bool:
-        """True while a later bar may do something by itself: a target or an order waits, a leg rolls, a margin call."""
-        book = self.book
-        if book.counts[state.ORDERS] or book.counts[state.FORCED] or book.switches[state.MARGIN_CALL]:
-            return True
-        return bool(book.leg_marks[:, state.WAITING].any() or book.leg_marks[:, state.ROLLING].any())
-
     def decide(self, leg: int, target: float) -> None:
         """A signal: ``target`` in units of the run's volume."""
         decide(self.book, leg, target * self.unit)

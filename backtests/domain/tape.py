@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -74,27 +75,33 @@ def make_tape(legs: Sequence[Leg], rules: Rules, volume: float, close_at_end: bo
     return tape, rows
 
 
-def _merged(
-    legs: Sequence[Leg],
-) -> tuple[
-    dict[str, npt.NDArray[np.float64]], Longs, npt.NDArray[np.int8], Longs, npt.NDArray[np.int32], tuple[Longs, ...]
-]:
-    """Columns, start, leg, bar and trading day of every row, and the rows of each leg."""
+class _Merged(NamedTuple):
+    """The legs' bars in one order: columns of prices and volume, start, leg, bar, trading day; rows of each leg."""
+
+    columns: dict[str, npt.NDArray[np.float64]]
+    start: Longs
+    leg: Longs
+    bar: Longs
+    trading_day: npt.NDArray[np.int32]
+    of_leg: tuple[Longs, ...]
+
+
+def _merged(legs: Sequence[Leg]) -> _Merged:
     names = ("open", "high", "low", "close", "volume")
     if len(legs) == 1:
         bars = legs[0].bars
-        count = np.arange(len(bars))
+        count = np.arange(len(bars), dtype=np.int64)
         columns = {name: getattr(bars, name) for name in names}
-        return columns, bars.start, np.zeros(len(bars), dtype=np.int64), count, bars.trading_day, (count,)
+        return _Merged(columns, bars.start, np.zeros(len(bars), dtype=np.int64), count, bars.trading_day, (count,))
     start = np.concatenate([leg.bars.start for leg in legs])
-    number = np.repeat(np.arange(len(legs)), [len(leg.bars) for leg in legs])
+    number = np.repeat(np.arange(len(legs), dtype=np.int64), [len(leg.bars) for leg in legs])
     order = np.lexsort((number, start))
     columns = {name: np.concatenate([getattr(leg.bars, name) for leg in legs])[order] for name in names}
-    bar = np.concatenate([np.arange(len(leg.bars)) for leg in legs])[order]
+    bar = np.concatenate([np.arange(len(leg.bars), dtype=np.int64) for leg in legs])[order]
     trading_day = np.concatenate([leg.bars.trading_day for leg in legs])[order]
     leg_of = number[order]
-    of_leg = tuple(np.flatnonzero(leg_of == k) for k in range(len(legs)))
-    return columns, start[order], leg_of, bar, trading_day, of_leg
+    of_leg = tuple(np.flatnonzero(leg_of == k).astype(np.int64) for k in range(len(legs)))
+    return _Merged(columns, start[order], leg_of, bar, trading_day, of_leg)
 
 
 def _first_rows(trading_day: npt.NDArray[np.int32]) -> Longs:
@@ -166,7 +173,7 @@ def _by_day(prices: Sequence[object], days: Longs) -> npt.NDArray[np.float64]:
     return table
 
 
-def _last_rows(leg: npt.NDArray[np.int8], rows: Row, legs: int) -> Longs:
+def _last_rows(leg: Longs, rows: Row, legs: int) -> Longs:
     """Last row of each leg on each day, -1 where it has no bar; shape ``(days, legs)``."""
     if legs == 1:
         return (rows.first[1:] - 1).reshape(-1, 1)

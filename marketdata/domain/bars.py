@@ -4,6 +4,7 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -96,7 +97,8 @@ class BarSeries:
     def rows(self) -> Iterator[Bar]:
         """The bars one after the other, as plain Python numbers."""
         columns = (getattr(self, name).tolist() for name in VALUE_COLUMNS)
-        return map(Bar._make, zip(self.start.tolist(), self.trading_day.tolist(), *columns, strict=True))
+        # A tenth of a microsecond a bar less than Bar._make, which is a Python function.
+        return map(partial(tuple.__new__, Bar), zip(self.start.tolist(), self.trading_day.tolist(), *columns, strict=True))
 
     def take(self, chosen: slice | npt.NDArray[np.bool_] | LongColumn) -> Self:
         """The chosen bars as a series of their own; a slice shares memory with this one."""

@@ -1,4 +1,4 @@
-"""What trading costs in a backtest: dated fee and margin rates, tick, multiplier and slippage."""
+"""What trading costs in a backtest: dated fees and margins, multiplier and tick (dated if they change), slippage."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,12 +6,16 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from marketdata.domain.instrument import Dated, FeeRates, MarginRates, rates_on
+from marketdata.domain.terms import ContractTerms, price_ticks_on
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say, unsaid
 from trading.domain.ledger import Terms
 
-Rates = TypeVar("Rates", FeeRates, MarginRates)
+Rates = TypeVar("Rates", FeeRates, MarginRates, ContractTerms)
 
 _UNSOUND = {
     "multiplier": unsaid("multiplier must be above 0, not %(value)r."),
@@ -29,6 +33,8 @@ class CostTable:
 
     ``multiplier`` units a lot, ``price_tick`` in the quoted unit, ``slippage_ticks`` ticks against the
     trader on every fill. The dated rows may come in any order; before the first one the earliest serves.
+    ``prices`` is there where multiplier or tick change within the run (continuous series of au, fu): its rows
+    count then, and the two single figures are those of the last row.
     """
 
     multiplier: float
@@ -36,11 +42,13 @@ class CostTable:
     slippage_ticks: float
     fees: tuple[Dated[FeeRates], ...]
     margins: tuple[Dated[MarginRates], ...]
+    prices: tuple[Dated[ContractTerms], ...] = ()
 
     def __post_init__(self) -> None:
+        pairs = [ContractTerms(self.multiplier, self.price_tick), *(row.value for row in self.prices)]
         sound = {
-            "multiplier": _positive(self.multiplier),
-            "price_tick": _positive(self.price_tick),
+            "multiplier": all(_positive(pair.multiplier) for pair in pairs),
+            "price_tick": all(_positive(pair.price_tick) for pair in pairs),
             "slippage_ticks": math.isfinite(self.slippage_ticks) and self.slippage_ticks >= 0,
             "fees": bool(self.fees),
             "margins": bool(self.margins),
@@ -65,22 +73,43 @@ class CostTable:
         """The terms that hold on a trading day."""
         fees, _ = rates_on(self.fees, day)
         margins, _ = rates_on(self.margins, day)
-        return Terms(self.multiplier, fees, margins)
+        return Terms(self._pair_on(day).multiplier, fees, margins)
 
-    def tick_on(self, _day: date) -> float:
+    def tick_on(self, day: date) -> float:
         """The price tick that holds on a trading day."""
-        return self.price_tick
+        return self._pair_on(day).price_tick
+
+    def ticks_on(self, trading_day: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+        """:meth:`tick_on` for a column of days since the epoch, shape ``(n,)``."""
+        return price_ticks_on(self.prices, trading_day) if self.prices else np.full(len(trading_day), self.price_tick)
+
+    def _pair_on(self, day: date) -> ContractTerms:
+        return rates_on(self.prices, day)[0] if self.prices else ContractTerms(self.multiplier, self.price_tick)
 
     def changes(self) -> list[date]:
         """The days from which a row holds, ascending."""
-        return sorted({row.valid_from for row in self.fees} | {row.valid_from for row in self.margins})
+        return sorted({row.valid_from for row in (*self.fees, *self.margins, *self.prices)})
+
+    def over(self, first: date, last: date) -> "CostTable":
+        """The table as it acts on a run from trading day ``first`` to ``last``.
+
+        Later rows are left out, but for the earliest if all are: what is learnt about later days must not change
+        the hash of an earlier run. Multiplier and tick become single figures where one pair holds all the time.
+        """
+        prices = _distinct([row for row in _until(self.prices, last) if not _replaced_by(row, self.prices, first)])
+        pair = prices[-1].value if prices else ContractTerms(self.multiplier, self.price_tick)
+        return replace(
+            self,
+            multiplier=pair.multiplier,
+            price_tick=pair.price_tick,
+            fees=_until(self.fees, last),
+            margins=_until(self.margins, last),
+            prices=prices if len(prices) > 1 else (),
+        )
 
     def until(self, day: date) -> "CostTable":
-        """The table as it acts on runs that end on ``day``: without later rows, but for the earliest if all are.
-
-        What is learnt about later days must not change the hash of an earlier run.
-        """
-        return replace(self, fees=_until(self.fees, day), margins=_until(self.margins, day))
+        """:meth:`over` for a run whose first day may be any."""
+        return self.over(date.min, day)
 
     def unknown_before(self, day: date) -> list[str]:
         """Sentences for the report where ``day`` lies before the first row of a table."""
@@ -95,21 +124,23 @@ class CostTable:
         ]
 
     def document(self) -> dict[str, Any]:
-        """The table as JSON values: all numbers floats, dates ISO, rows ascending."""
-        return {
+        """The table as JSON values: all numbers floats, dates ISO, rows ascending; ``prices`` only if it has rows."""
+        document = {
             "multiplier": float(self.multiplier),
             "price_tick": float(self.price_tick),
             "slippage_ticks": float(self.slippage_ticks),
             "fees": _rows(self.fees),
             "margins": _rows(self.margins),
         }
+        return document | ({"prices": _rows(self.prices)} if self.prices else {})
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "CostTable":
         """The table that :meth:`document` described. Raises ``KeyError`` or ``ValueError`` for another shape."""
         fees = tuple(Dated(day, FeeRates(**rates)) for day, rates in _read(document["fees"]))
         margins = tuple(Dated(day, MarginRates(**rates)) for day, rates in _read(document["margins"]))
-        return cls(document["multiplier"], document["price_tick"], document["slippage_ticks"], fees, margins)
+        prices = tuple(Dated(day, ContractTerms(**terms)) for day, terms in _read(document.get("prices", ())))
+        return cls(document["multiplier"], document["price_tick"], document["slippage_ticks"], fees, margins, prices)
 
 
 def fees_given(
@@ -135,7 +166,19 @@ def margins_given(margin_rate: float | None) -> tuple[Dated[MarginRates], ...] |
 
 
 def _until(rows: tuple[Dated[Rates], ...], day: date) -> tuple[Dated[Rates], ...]:
-    return tuple(row for row in rows if row.valid_from <= day) or (min(rows, key=lambda row: row.valid_from),)
+    known = tuple(row for row in rows if row.valid_from <= day)
+    return known or tuple(sorted(rows, key=lambda row: row.valid_from)[:1])
+
+
+def _replaced_by(row: Dated[Rates], rows: Sequence[Dated[Rates]], day: date) -> bool:
+    """Whether another row has taken the place of ``row`` by ``day``."""
+    return any(row.valid_from < other.valid_from <= day for other in rows)
+
+
+def _distinct(rows: Sequence[Dated[Rates]]) -> tuple[Dated[Rates], ...]:
+    """The rows ascending, without those that say what the row before says."""
+    ordered = sorted(rows, key=lambda row: row.valid_from)
+    return tuple(row for at, row in enumerate(ordered) if not at or row.value != ordered[at - 1].value)
 
 
 def _positive(number: float) -> bool:

@@ -15,14 +15,20 @@ database is in it.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
 
 from backtests.domain.costs import CostTable
 from backtests.domain.result import FillTable
 from backtests.domain.version import ENGINE_VERSION
-from quantsite.common.numbers import to_ticks
+
+_FILLS = "\\0fills"
+"""Stands for the fills while the rest of the document is written; no name or text of a request holds a NUL."""
 
 
 def canonical(document: Mapping[str, Any]) -> str:
@@ -30,19 +36,36 @@ def canonical(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
-def result_hash(
-    parameters: Mapping[str, Any], costs: CostTable, data_hash: str, fills: FillTable, end_equity: float
+def result_hash(  # noqa: PLR0917 - every caller names what it passes beyond the first five
+    parameters: Mapping[str, Any],
+    costs: CostTable | Sequence[CostTable],
+    data_hash: str,
+    fills: FillTable,
+    end_equity: float,
+    rules: Mapping[str, Any] | None = None,
 ) -> str:
-    """SHA-256 (hex) over the run's parameters, costs, data, engine version, fills and end equity."""
-    document = {
+    """SHA-256 (hex) over the run's parameters, costs, data, engine version, fills and end equity.
+
+    ``rules`` are those that are switched on (``Rules.given()``): their key is there only if one is. ``costs`` of
+    several legs are a list, and the fills then carry their leg.
+    """
+    tables = [costs] if isinstance(costs, CostTable) else list(costs)
+    document: dict[str, Any] = {
         "parameters": dict(parameters),
-        "costs": costs.document(),
+        "costs": tables[0].document() if len(tables) == 1 else [table.document() for table in tables],
         "data": data_hash,
         "engine": ENGINE_VERSION,
-        "fills": _fill_rows(fills, costs.price_tick),
+        "fills": _FILLS,
         "end_equity": cents(end_equity),
     }
-    return hashlib.sha256(canonical(document).encode("ascii")).hexdigest()
+    if rules:
+        document["rules"] = dict(rules)
+    # The fills are most of the text: written by orjson, whose whole numbers look the same.
+    before, after = canonical(document).split(json.dumps(_FILLS))
+    digest = hashlib.sha256(before.encode("ascii"))
+    digest.update(orjson.dumps(_fill_rows(fills, tables), option=orjson.OPT_SERIALIZE_NUMPY))
+    digest.update(after.encode("ascii"))
+    return digest.hexdigest()
 
 
 def cents(amount: float) -> int:
@@ -50,15 +73,25 @@ def cents(amount: float) -> int:
     return int((Decimal(repr(round(amount, 6))) * 100).to_integral_value(ROUND_HALF_EVEN))
 
 
-def _fill_rows(fills: FillTable, price_tick: float) -> list[list[int]]:
-    return [
-        [start, direction, offset, to_ticks(price, price_tick), round(volume)]
-        for start, direction, offset, price, volume in zip(
-            fills.start.tolist(),
-            fills.direction.tolist(),
-            fills.offset.tolist(),
-            fills.price.tolist(),
-            fills.volume.tolist(),
-            strict=True,
-        )
+def _fill_rows(fills: FillTable, tables: Sequence[CostTable]) -> npt.NDArray[np.int64]:
+    """Start, direction, offset, price in ticks and volume of each fill, and its leg where there are several."""
+    columns: list[npt.NDArray[Any]] = [
+        fills.start,
+        fills.direction,
+        fills.offset,
+        _ticks(fills, tables),
+        np.rint(fills.volume),
     ]
+    if len(tables) > 1:
+        columns.append(fills.leg)
+    return np.ascontiguousarray(np.column_stack([column.astype(np.int64) for column in columns]))
+
+
+def _ticks(fills: FillTable, tables: Sequence[CostTable]) -> npt.NDArray[np.float64]:
+    """Prices as numbers of ticks, a half to the even one, by the tick of the fill's day."""
+    tick = np.empty(len(fills))
+    for leg, table in enumerate(tables):
+        mine = fills.leg == leg
+        tick[mine] = table.ticks_on(fills.trading_day[mine])
+    ticks: npt.NDArray[np.float64] = np.rint(fills.price / tick)
+    return ticks

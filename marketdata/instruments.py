@@ -143,6 +143,20 @@ def price_terms(product: Product, code: InstrumentCode) -> tuple[Dated[ContractT
         return (Dated(product.first_day, ContractTerms(float(product.multiplier), float(product.price_tick))),)
 
 
+def dated_terms(instrument: Instrument) -> tuple[Dated[ContractTerms], ...]:
+    """Multiplier and tick of a stored instrument over the years, ascending; never empty.
+
+    Where the instrument's own row says what no year of that history does, somebody knows better: it holds always.
+    """
+    own = ContractTerms(float(instrument.multiplier), float(instrument.price_tick))
+    product = instrument.product
+    try:
+        history = terms_history(product.exchange_id, product.code, instrument.delivery_year, instrument.delivery_month)
+    except MissingError:
+        history = ()
+    return history if own in {row.value for row in history} else (Dated(product.first_day, own),)
+
+
 def _make(code: InstrumentCode, on: date) -> Instrument:
     product = find_product(code)
     try:

@@ -88,7 +88,8 @@ class CostTable:
 
     def changes(self) -> list[date]:
         """The days from which a row holds, ascending."""
-        return sorted({row.valid_from for row in (*self.fees, *self.margins, *self.prices)})
+        tables: tuple[Sequence[Dated[Any]], ...] = (self.fees, self.margins, self.prices)
+        return sorted({row.valid_from for table in tables for row in table})
 
     def over(self, first: date, last: date) -> "CostTable":
         """The table as it acts on a run from trading day ``first`` to ``last``.

@@ -12,31 +12,22 @@ A first run is also simply repeated: a strategy that gives two results on the sa
 from ``self.random``, something left over in the class) is found before its decisions are compared.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
-from backtests.domain import engine
-from backtests.domain.engine import RunConfig
-from backtests.domain.lookahead_watch import Decision, Log, watch
-from backtests.domain.result import FillTable, RunResult
-from marketdata.domain.bars import BarSeries
+from backtests.domain.engine import RunSetup
+from backtests.domain.legs import Leg
+from backtests.domain.lookahead_market import LEAST_BARS, Make, Market, Watched, alike, clock_time
+from backtests.domain.lookahead_watch import Decision
+from backtests.domain.result import FillTable
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say, unsaid
-from quantsite.common.times import SHANGHAI_FIXED, ns_to_utc
 from strategies.domain.forms import Form, own_forms
-from strategies.domain.strategy import BaseStrategy
-
-Make = Callable[[], BaseStrategy]
-"""A new strategy with the parameters to be checked."""
 
 CUTS = 20
-LEAST_BARS = 20
-
-TOLERANCE = 1e-9
 
 
 class FaultKind(StrEnum):
@@ -67,9 +58,9 @@ _SENTENCES = {
 class Fault:
     """The first thing that changed though nothing before it had.
 
-    ``index`` and ``start`` (ns UTC) are of the bar, ``cut`` the start of the first bar that was taken away or
-    changed, None for a repetition. ``what`` names what changed, ``full`` its value in the whole run and ``part``
-    the other one.
+    ``index`` and ``start`` (ns UTC) are of the bar (with several legs it counts times), ``cut`` the start of the
+    first bar that was taken away or changed, None for a repetition. ``what`` names what changed, ``full`` its value
+    in the whole run and ``part`` the other one.
     """
 
     kind: FaultKind
@@ -98,139 +89,79 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class LookAhead:
-    """The bar indices at which each of ``forms`` was cut, and the first fault of each form that has one."""
+    """The numbers of the bars at which each of ``forms`` was cut, and the first fault of each form that has one."""
 
     forms: tuple[Form, ...]
     cuts: dict[Form, tuple[int, ...]]
     faults: tuple[Fault, ...] = ()
 
 
-def look_ahead(bars: BarSeries, make: Make, config: RunConfig, *, cuts: int = CUTS, seed: int = 0) -> LookAhead:
+def look_ahead(legs: Sequence[Leg], make: Make, setup: RunSetup, *, cuts: int = CUTS, seed: int = 0) -> LookAhead:
     """Cut at up to ``cuts`` bars (the seed chooses them) in every form that the class of ``make()`` implements.
 
-    Raises ``RuleError`` ``too_few_bars`` below ``LEAST_BARS`` bars, ``invalid_cuts`` below one cut,
-    ``several_legs`` for a strategy on several instruments.
+    ``legs`` are as many as the strategy trades. Raises ``RuleError`` ``wrong_legs``, ``too_few_bars`` below
+    ``LEAST_BARS`` bars, ``invalid_cuts`` below one cut.
     """
-    cls = type(make())
-    _check(bars, cls, cuts)
+    if cuts < 1:
+        text = say("cuts must be at least 1, not %(cuts)s.", cuts=cuts)
+        raise RuleError("invalid_cuts", text, fields={"cuts": text})
+    cls, market = type(make()), Market(legs, setup)
+    market.check(cls)
     forms = own_forms(cls)
-    trials = {form: _Trial(bars, make, replace(config, form=form, close_at_end=False), form) for form in forms}
+    trials = {form: _Trial(market, make, form) for form in forms}
     places = {form: trial.places(cuts, np.random.default_rng(seed)) for form, trial in trials.items()}
     faults = [trial.first_fault(places[form]) for form, trial in trials.items()]
     return LookAhead(forms, places, tuple(fault for fault in faults if fault))
 
 
-def clock_time(start: int) -> str:
-    """The exchange's wall clock at an instant in ns UTC, to the minute."""
-    return ns_to_utc(start).astimezone(SHANGHAI_FIXED).strftime("%Y-%m-%d %H:%M")
-
-
-def changed_after(bars: BarSeries, cut: int) -> BarSeries:
-    """The bars, those from index ``cut`` on with prices mirrored at the close before, volumes and interest reversed.
-
-    Mirrored prices stay on the grid that the bars are on; none falls below the lowest close there was.
-    """
-    pivot, floor = 2.0 * bars.close[cut - 1], float(bars.close.min())
-    columns = {name: getattr(bars, name).copy() for name in _VALUES}
-    for name, source in _MIRRORED.items():
-        columns[name][cut:] = np.maximum(pivot - getattr(bars, source)[cut:], floor)
-    for name in ("volume", "turnover", "open_interest"):
-        columns[name][cut:] = columns[name][cut:][::-1]
-    return replace(bars, **columns)
-
-
-_MIRRORED = {"open": "open", "high": "low", "low": "high", "close": "close"}
-_VALUES = (*_MIRRORED, "volume", "turnover", "open_interest")
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A run with what the strategy decided in it."""
-
-    log: Log
-    fills: FillTable
-
-
-def _check(bars: BarSeries, cls: type[BaseStrategy], cuts: int) -> None:
-    if cls.legs > 1:
-        given = {"name": cls.name, "legs": cls.legs}
-        text = say("%(name)s trades %(legs)s instruments: only strategies on one can be checked.", **given)
-        raise RuleError("several_legs", text)
-    if cuts < 1:
-        text = say("cuts must be at least 1, not %(cuts)s.", cuts=cuts)
-        raise RuleError("invalid_cuts", text, fields={"cuts": text})
-    if len(bars) < LEAST_BARS:
-        text = say("There are %(bars)s bars: at least %(least)s are needed.", bars=len(bars), least=LEAST_BARS)
-        raise RuleError("too_few_bars", text)
-
-
-def _run(bars: BarSeries, make: Make, config: RunConfig) -> _Run:
-    strategy = make()
-    log = watch(strategy)
-    result: RunResult = engine.run(bars, strategy, config)
-    return _Run(log, result.fills)
-
-
 class _Trial:
     """One form on trial: its run over all bars, against which others are held."""
 
-    def __init__(self, bars: BarSeries, make: Make, config: RunConfig, form: Form) -> None:
-        self.bars, self.form = bars, form
-        self._make, self._config = make, config
-        self._whole = _run(bars, make, config)
+    def __init__(self, market: Market, make: Make, form: Form) -> None:
+        self._market, self._make, self._form = market, make, form
+        self._whole = market.run(make, form)
 
     def places(self, count: int, random: np.random.Generator) -> tuple[int, ...]:
-        """Bar indices to cut at, ascending: half of them anywhere, half right after a decision."""
-        log = self._whole.log
-        decided = np.searchsorted(self.bars.start, np.unique([decision.start for decision in log.decisions]))
-        changed = [np.flatnonzero(_steps(column.values)) for column in log.columns.values()]
-        after = np.concatenate((decided, *changed)).astype(np.int64) + 1
-        after = random.permutation(np.unique(after[(after >= LEAST_BARS // 2) & (after < len(self.bars))]))
-        anywhere = random.integers(LEAST_BARS // 2, len(self.bars), count - len(after[: count // 2]))
-        return tuple(np.unique(np.concatenate((anywhere, after[: count // 2]))).tolist())
+        """Numbers of bars to cut at, ascending: half of them anywhere, half right after a decision."""
+        log, bars = self._whole.log, len(self._market)
+        decided = np.searchsorted(self._market.clock, np.unique([decision.start for decision in log.decisions]))
+        steps = [np.flatnonzero(~alike(each.values[1:], each.values[:-1])) + 1 for each in log.columns.values()]
+        after = np.concatenate((decided, *steps)).astype(np.int64) + 1
+        after = random.permutation(np.unique(after[(after >= LEAST_BARS // 2) & (after < bars)]))[: count // 2]
+        anywhere = random.integers(LEAST_BARS // 2, bars, count - len(after))
+        return tuple(np.unique(np.concatenate((anywhere, after))).tolist())
 
     def first_fault(self, places: Sequence[int]) -> Fault | None:
         """The first thing that a repetition or a cut, the earliest first, changes."""
-        fault = self._compare(FaultKind.REPEATED, self.bars, len(self.bars))
+        fault = self._compare(FaultKind.REPEATED, self._market, len(self._market))
         for cut in places:
-            fault = fault or self._compare(FaultKind.TRUNCATED, self.bars.take(slice(0, cut)), cut)
-            fault = fault or self._compare(FaultKind.CHANGED, changed_after(self.bars, cut), cut)
+            fault = fault or self._compare(FaultKind.TRUNCATED, self._market.until(cut), cut)
+            fault = fault or self._compare(FaultKind.CHANGED, self._market.changed(cut), cut)
         return fault
 
-    def _compare(self, kind: FaultKind, bars: BarSeries, cut: int) -> Fault | None:
-        """Run over ``bars``; the earliest difference before bar ``cut`` in columns, decisions or fills."""
-        found = list(self._differences(_run(bars, self._make, self._config), cut))
+    def _compare(self, kind: FaultKind, market: Market, cut: int) -> Fault | None:
+        """Run in ``market``; the earliest difference before bar ``cut`` in columns, decisions or fills."""
+        found = list(self._differences(market.run(self._make, self._form), cut))
         if not found:
             return None
         start, what, full, part = min(found, key=lambda difference: difference[0])
-        index = int(np.searchsorted(self.bars.start, start))
-        after = None if kind is FaultKind.REPEATED else int(self.bars.start[cut])
-        return Fault(kind, self.form, index, start, after, what, full, part)
+        clock = self._market.clock
+        index, after = int(np.searchsorted(clock, start)), None if cut == len(clock) else int(clock[cut])
+        return Fault(kind, self._form, index, start, after, what, full, part)
 
-    def _differences(self, other: _Run, cut: int) -> Iterator[tuple[int, str, str, str]]:
+    def _differences(self, other: Watched, cut: int) -> Iterator[tuple[int, str, str, str]]:
         """Start of the bar, what differs, its value here and there: the first of each sort."""
         for name, column in self._whole.log.columns.items():
             there = other.log.columns[name].values
-            index = first_difference(column.values[:cut], there[:cut])
-            if index is not None:
+            unlike = ~alike(column.values[:cut], there[:cut])
+            if unlike.any():
+                index = int(unlike.argmax())
                 yield int(column.start[index]), f"{name}[{index}]", _word(column.values[index]), _word(there[index])
-        end = int(self.bars.start[cut - 1])
+        end = int(self._market.clock[cut - 1])
         ours, theirs = (_until(run.log.decisions, end) for run in (self._whole, other))
         yield from _first_unlike(ours, theirs, say("the decision"))
         ours, theirs = (_until(_rows(run.fills), end) for run in (self._whole, other))
         yield from _first_unlike(ours, theirs, say("the fill"))
-
-
-def first_difference(ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]) -> int | None:
-    """The first place where two columns of the same length differ by more than ``TOLERANCE``; NaN equals NaN."""
-    unlike = ~np.isclose(ours, theirs, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
-    return int(unlike.argmax()) if unlike.any() else None
-
-
-def _steps(values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Where a column changes from one bar to the next; shape ``(n,)``, the first bar is no change."""
-    unlike = ~np.isclose(values[1:], values[:-1], equal_nan=True)
-    return np.concatenate(([False], unlike))
 
 
 def _until(decisions: Sequence[Decision], end: int) -> list[Decision]:
@@ -254,8 +185,8 @@ def _word(value: float) -> str:
 
 def _rows(fills: FillTable) -> list[Decision]:
     """The fills in words that compare."""
-    columns = (fills.start, fills.direction, fills.offset, fills.price, fills.volume)
+    columns = (fills.start, fills.leg, fills.direction, fills.offset, fills.price, fills.volume)
     return [
-        Decision(start, f"{'buy' if direction > 0 else 'sell'} {volume:.9g} at {price:.9g}, offset {offset}")
-        for start, direction, offset, price, volume in zip(*(column.tolist() for column in columns), strict=True)
+        Decision(start, f"{'buy' if direction > 0 else 'sell'} {volume:.9g} at {price:.9g}, offset {offset}, leg {leg}")
+        for start, leg, direction, offset, price, volume in zip(*(column.tolist() for column in columns), strict=True)
     ]

@@ -3,22 +3,24 @@
 ``warm_up()`` promises that bars older than so many change no decision. A column method (``target_positions``,
 ``flags``) is asked for single decisions with windows of just that length, as the plain form and the live feed ask
 it; the bars on which its decision changed are tried first, as they are the ones that a little matters to. A plain
-strategy is started anew at random bars, and every decision from its warm-up on must be that of the whole run.
+strategy is started anew at random bars, and every decision from its warm-up on must be that of the whole run. One
+that listens to its fills is not judged by it: begun later it holds another position and rightly decides otherwise.
 
 The smallest warm-up that agreed is found by trying. It is a fact of these bars, not a proof: other bars may need
 a longer one. So a stated warm-up that is longer is no fault.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from backtests.domain import engine
-from backtests.domain.engine import RunConfig
-from backtests.domain.lookahead import CUTS, TOLERANCE, Make, clock_time
-from backtests.domain.lookahead_watch import Decision, watch
+from backtests.domain.engine import RunSetup
+from backtests.domain.legs import Leg
+from backtests.domain.lookahead import CUTS
+from backtests.domain.lookahead_market import Make, Market, alike, clock_time
+from backtests.domain.lookahead_watch import Decision
 from marketdata.domain.bars import BarSeries
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say, sentences, unsaid
@@ -84,26 +86,26 @@ class WarmUp:
         return unsaid("%(needed)s bars agreed.")
 
 
-def warm_ups(bars: BarSeries, make: Make, config: RunConfig, *, cuts: int = CUTS, seed: int = 0) -> list[WarmUp]:
+def warm_ups(legs: Sequence[Leg], make: Make, setup: RunSetup, *, cuts: int = CUTS, seed: int = 0) -> list[WarmUp]:
     """One entry for each method that decides by itself: the column methods, else the plain form.
 
-    An event strategy without flags has none: its orders hang on its fills. Raises ``RuleError`` ``too_few_bars``
-    where a stated warm-up is longer than half of the bars.
+    Orders hang on fills, so that an event strategy without flags has none, nor has a plain one that listens to
+    fills. Raises ``RuleError`` ``too_few_bars`` where a stated warm-up is longer than half of the bars.
     """
-    strategy = make()
-    stated = _stated(strategy)
-    if stated is not None and stated > len(bars) // 2:
-        given = {"stated": stated, "least": 2 * stated, "bars": len(bars)}
+    strategy, market = make(), Market(legs, setup)
+    cls, stated = type(strategy), _stated(strategy)
+    market.check(cls)
+    columns = [name for name in ("target_positions", "flags") if overrides(cls, name)]
+    plain = not columns and overrides(cls, "generate_signals") and not overrides(cls, "on_order_update")
+    if stated is not None and (columns or plain) and stated > len(market) // 2:
+        given = {"stated": stated, "least": 2 * stated, "bars": len(market)}
         text = say("A warm-up of %(stated)s bars takes at least %(least)s bars to check, there are %(bars)s.", **given)
         raise RuleError("too_few_bars", text)
     random = np.random.default_rng(seed)
-    cls = type(strategy)
-    columns = [name for name in ("target_positions", "flags") if overrides(cls, name)]
-    if not columns and overrides(cls, "on_market_data"):
-        plain = replace(config, form=Form.PLAIN, close_at_end=False)
-        return [_of_plain(bars, make, plain, stated, cuts=cuts, random=random)]
-    samples = cuts * SAMPLES
-    return [_of_column(bars, _decider(make, name), name, stated, samples=samples, random=random) for name in columns]
+    if plain:
+        return [_of_plain(market, make, stated, cuts, random)]
+    trials = [_Columns(legs[0].bars, make, name, cuts * SAMPLES, random) for name in columns]
+    return [trial.warm_up(stated) for trial in trials]
 
 
 def _stated(strategy: BaseStrategy) -> int | None:
@@ -119,41 +121,44 @@ def _decider(make: Make, name: str) -> Decide:
     return lambda bars: np.asarray(method(bars), dtype=np.float64)
 
 
-def _of_column(
-    bars: BarSeries, decide: Decide, name: str, stated: int | None, *, samples: int, random: np.random.Generator
-) -> WarmUp:
-    whole = decide(bars)
-    places = _places(whole, samples, random)
+class _Columns:
+    """One column method on trial at some bars of the second half."""
 
-    def disagreeing(length: int) -> int | None:
+    def __init__(self, bars: BarSeries, make: Make, name: str, samples: int, random: np.random.Generator, /) -> None:
+        self._bars, self._name = bars, name
+        self._decide = _decider(make, name)
+        self._whole = self._decide(bars)
+        self._places = self._chosen(samples, random)
+
+    def warm_up(self, stated: int | None) -> WarmUp:
+        """What is needed, and where the stated one is too short."""
+        most = len(self._bars) // 2
+        needed = _smallest(lambda length: self._unlike(length) is None, stated or 1, most)
+        if needed is not None and needed > max(most * 3 // 4, stated or 0):
+            needed = None  # nearly all that there is: chance, not a warm-up
+        place = None if stated is None else self._unlike(stated)
+        if stated is None or place is None:
+            return WarmUp(self._name, stated, needed)
+        full, part = (f"{value:.9g}" for value in (self._whole[place], self._late(place, stated)))
+        return WarmUp(self._name, stated, needed, place, int(self._bars.start[place]), full, part)
+
+    def _chosen(self, samples: int, random: np.random.Generator) -> Places:
+        """Half of the samples where the decision changed, the rest anywhere."""
+        half = len(self._whole) // 2
+        changed = np.flatnonzero(~alike(self._whole[1:], self._whole[:-1])) + 1
+        chosen = random.permutation(changed[changed >= half])[: samples // 2]
+        return np.concatenate((chosen, random.integers(half, len(self._whole), samples - len(chosen))))
+
+    def _late(self, place: int, length: int) -> float:
+        """The decision at a bar with a window of so many bars."""
+        return float(self._decide(self._bars.take(slice(place + 1 - length, place + 1)))[-1])
+
+    def _unlike(self, length: int) -> int | None:
         """The first place at which a window of that length decides otherwise."""
-        for place in places.tolist():
-            if not _alike(whole[place], decide(bars.take(slice(place + 1 - length, place + 1)))[-1]):
+        for place in self._places.tolist():
+            if not alike(self._whole[place], self._late(place, length)):
                 return int(place)
         return None
-
-    most = len(bars) // 2
-    needed = _smallest(lambda length: disagreeing(length) is None, stated or 1, most)
-    if needed is not None and needed > max(most * 3 // 4, stated or 0):
-        needed = None  # nearly all that there is: chance, not a warm-up
-    place = None if stated is None else disagreeing(stated)
-    if stated is None or place is None:
-        return WarmUp(name, stated, needed)
-    short = decide(bars.take(slice(place + 1 - stated, place + 1)))[-1]
-    return WarmUp(name, stated, needed, place, int(bars.start[place]), f"{whole[place]:.9g}", f"{short:.9g}")
-
-
-def _places(whole: npt.NDArray[np.float64], samples: int, random: np.random.Generator) -> Places:
-    """Bars of the second half: half of the samples where the decision changed, the rest anywhere."""
-    half = len(whole) // 2
-    changed = np.flatnonzero(~np.isclose(whole[1:], whole[:-1], equal_nan=True)) + 1
-    changed = changed[changed >= half]
-    chosen = random.permutation(changed)[: samples // 2]
-    return np.concatenate((chosen, random.integers(half, len(whole), samples - len(chosen))))
-
-
-def _alike(first: float, second: float) -> bool:
-    return bool(np.isclose(first, second, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True))
 
 
 def _smallest(agrees: Callable[[int], bool], first: int, most: int) -> int | None:
@@ -169,32 +174,27 @@ def _smallest(agrees: Callable[[int], bool], first: int, most: int) -> int | Non
     return high
 
 
-def _of_plain(
-    bars: BarSeries, make: Make, config: RunConfig, stated: int | None, *, cuts: int, random: np.random.Generator
-) -> WarmUp:
+def _of_plain(market: Market, make: Make, stated: int | None, cuts: int, random: np.random.Generator, /) -> WarmUp:
     """Start later at random bars of the first half; decisions are compared bar by bar."""
-    whole = _decisions(bars, make, config)
+    whole = _decisions(market, make)
     needed, worst = 1, (0, "", "")
-    for begin in random.integers(1, max(2, len(bars) // 2), cuts).tolist():
-        late = _decisions(bars.take(slice(begin, len(bars))), make, config)
-        place = _last_unlike(bars.start[begin:], whole, late)
+    for begin in random.integers(1, max(2, len(market) // 2), cuts).tolist():
+        late = _decisions(market.since(begin), make)
+        place = _last_unlike(market.clock[begin:], whole, late)
         if place is not None and place + 2 > needed:
-            start = int(bars.start[begin + place])
+            start = int(market.clock[begin + place])
             needed, worst = place + 2, (begin + place, whole.get(start, say("none")), late.get(start, say("none")))
-    settled = needed if needed <= len(bars) // 4 else None
+    settled = needed if needed <= len(market) // 4 else None
     if stated is None or stated >= needed:
-        return WarmUp("on_market_data", stated, settled)
+        return WarmUp("generate_signals", stated, settled)
     index, full, part = worst
-    return WarmUp("on_market_data", stated, settled, index, int(bars.start[index]), full, part)
+    return WarmUp("generate_signals", stated, settled, index, int(market.clock[index]), full, part)
 
 
-def _decisions(bars: BarSeries, make: Make, config: RunConfig) -> dict[int, str]:
+def _decisions(market: Market, make: Make) -> dict[int, str]:
     """The decisions of a run by the start of their bar."""
-    strategy = make()
-    log = watch(strategy)
-    engine.run(bars, strategy, config)
     found: dict[int, list[Decision]] = {}
-    for decision in log.decisions:
+    for decision in market.run(make, Form.PLAIN).log.decisions:
         found.setdefault(decision.start, []).append(decision)
     return {start: "; ".join(decision.text for decision in made) for start, made in found.items()}
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from marketdata.domain.bars import Bar, BarSeries, FloatColumn
 from strategies.domain.parameters import StrategyParameters, parameter
-from strategies.domain.strategy import BaseStrategy, BoolColumn, Signal, Wake, WakeKind
+from strategies.domain.strategy import BaseStrategy, BoolColumn, OrderUpdate, Signal, Wake, WakeKind
 
 NOTHING = StrategyParameters()
 
@@ -54,7 +54,8 @@ class FullMean(Target):
     name = "full_mean"
 
     def look(self, close: FloatColumn) -> FloatColumn:
-        return np.subtract(close, close.mean())
+        distance: FloatColumn = close - close.mean()
+        return distance
 
 
 class CentredAverage(Target):
@@ -218,3 +219,39 @@ class SilentPlainAverage(BaseStrategy):
     initialize = PlainAverage.initialize
     on_market_data = PlainAverage.on_market_data
     generate_signals = PlainAverage.generate_signals
+
+
+class Stubborn(PlainAverage):
+    """Honest, plain: as :class:`PlainAverage`, but never turns a position that it holds at a loss."""
+
+    name = "stubborn"
+
+    def initialize(self) -> None:
+        super().initialize()
+        self._entry = 0.0
+
+    def on_order_update(self, update: OrderUpdate) -> None:
+        self._entry = update.price if update.position > 0 else 0.0
+
+    def generate_signals(self) -> list[Signal]:
+        return [] if self._closes and self._closes[-1] < self._entry else super().generate_signals()
+
+
+class PairAhead(BaseStrategy):
+    """Cheats on two legs: an earlier run has told it the last close of each leg."""
+
+    name = "pair_ahead"
+    legs = 2
+    last: ClassVar[dict[int, float]] = {}
+
+    def on_bars(self, bars: tuple[Bar | None, ...]) -> None:
+        known = [self.last.get(leg, 0.0) for leg in range(2)]
+        self._signals = [
+            Signal(1.0 if bar.close < close else -1.0, leg=leg)
+            for leg, (bar, close) in enumerate(zip(bars, known, strict=True))
+            if bar is not None
+        ]
+        self.last.update({leg: bar.close for leg, bar in enumerate(bars) if bar is not None and leg == 1})
+
+    def generate_signals(self) -> list[Signal]:
+        return self._signals

@@ -6,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backtests.domain.engine import RunConfig, run
-from backtests.domain.lookahead import FaultKind, LookAhead, changed_after, look_ahead
+from backtests.domain.legs import Leg
+from backtests.domain.lookahead import FaultKind, LookAhead, look_ahead
+from backtests.domain.lookahead_market import changed_after
 from backtests.tests.domain import cheats
 from backtests.tests.domain.series import CODE, flat_costs
 from backtests.tests.domain.walks import random_walk
@@ -18,11 +20,14 @@ from strategies.domain.strategy import BaseStrategy
 
 BARS = random_walk(1500, seed=11)
 CONFIG = RunConfig(CODE, "1m", 1_000_000.0, 1.0, flat_costs(1.0))
-PRESETS = [name for name in registry.names() if registry.get(name).legs == 1]
+SETUP = CONFIG.setup()
+LEGS = [CONFIG.leg(BARS)]
+OTHER = random_walk(1500, seed=12)
+PAIR = [*LEGS, Leg("hc88.SHFE", OTHER.take(OTHER.start % 7 != 0), flat_costs(1.0))]
 
 
 def check(cls: type[BaseStrategy], **options: int) -> LookAhead:
-    return look_ahead(BARS, lambda: cls(cls.Parameters()), CONFIG, **options)
+    return look_ahead(LEGS[: cls.legs], lambda: cls(cls.Parameters()), SETUP, **options)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +82,10 @@ def test_the_honest_are_not_suspected(cls: type[BaseStrategy]) -> None:
     assert len(result.fills) > 10, "there was something to compare"
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", registry.names())
 def test_every_preset_is_honest_in_all_its_forms(name: str) -> None:
-    found = look_ahead(BARS, lambda: registry.create(name, {}), CONFIG, cuts=5)
+    legs = PAIR[: registry.get(name).legs]
+    found = look_ahead(legs, lambda: registry.create(name, {}), SETUP, cuts=5)
     assert found.faults == ()
     assert found.forms
 
@@ -88,9 +94,9 @@ def test_every_preset_is_honest_in_all_its_forms(name: str) -> None:
 @given(st.integers(1, 20), st.integers(1, 30), st.integers(0, 10**6))
 def test_no_parameters_make_double_ma_suspect(fast: int, more: int, seed: int) -> None:
     bars = random_walk(200, seed=seed)
-    found = look_ahead(
-        bars, lambda: registry.create("double_ma", {"fast": fast, "slow": fast + more}), CONFIG, cuts=3, seed=seed
-    )
+    parameters = {"fast": fast, "slow": fast + more}
+    legs = [CONFIG.leg(bars)]
+    found = look_ahead(legs, lambda: registry.create("double_ma", parameters), SETUP, cuts=3, seed=seed)
     assert found.faults == ()
 
 
@@ -113,16 +119,19 @@ def test_the_other_future_begins_at_the_cut_and_is_bars() -> None:
     assert changed.start.tolist() == bars.start.tolist()
 
 
+def test_a_cheat_on_two_legs_is_found() -> None:
+    found = look_ahead(PAIR, lambda: cheats.PairAhead(cheats.NOTHING), SETUP)
+    (fault,) = found.faults
+    assert (fault.kind, fault.form) == (FaultKind.REPEATED, Form.PLAIN)
+    assert "leg 1" in fault.full + fault.part
+
+
 def test_refusals_name_what_is_missing() -> None:
+    few = [CONFIG.leg(random_walk(19, seed=1))]
     with pytest.raises(RuleError, match="There are 19 bars: at least 20"):
-        look_ahead(random_walk(19, seed=1), lambda: cheats.LastChange(cheats.NOTHING), CONFIG)
+        look_ahead(few, lambda: cheats.LastChange(cheats.NOTHING), SETUP)
     with pytest.raises(RuleError, match="cuts must be at least 1, not 0"):
         check(cheats.LastChange, cuts=0)
-
-    class Pair(cheats.LastChange):
-        name = "pair"
-        legs = 2
-
-    with pytest.raises(RuleError, match="pair trades 2 instruments") as refusal:
-        check(Pair)
-    assert refusal.value.code == "several_legs"
+    with pytest.raises(RuleError, match="spread trades 2 instruments at a time, not 1") as refusal:
+        look_ahead(LEGS, lambda: registry.create("spread", {}), SETUP)
+    assert refusal.value.code == "wrong_legs"

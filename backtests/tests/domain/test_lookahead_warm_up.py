@@ -9,15 +9,17 @@ from backtests.tests.domain.series import CODE, flat_costs
 from backtests.tests.domain.walks import random_walk
 from quantsite.common.errors import RuleError
 from strategies import registry
+from strategies.domain.forms import Form, own_forms
 from strategies.domain.strategy import BaseStrategy
 
 BARS = random_walk(3000, seed=21)
 CONFIG = RunConfig(CODE, "1m", 1_000_000.0, 1.0, flat_costs())
-STATING = [name for name in registry.names() if registry.get(name).legs == 1 and name != "grid"]
+LEGS, SETUP = [CONFIG.leg(BARS)], CONFIG.setup()
+COLUMNS = [name for name in registry.names() if Form.TARGET in own_forms(registry.get(name))]
 
 
 def check(cls: type[BaseStrategy], **values: object) -> WarmUp:
-    (found,) = warm_ups(BARS, lambda: cls(cls.Parameters.from_mapping(values)), CONFIG)
+    (found,) = warm_ups(LEGS, lambda: cls(cls.Parameters.from_mapping(values)), SETUP)
     return found
 
 
@@ -47,7 +49,7 @@ def test_the_smallest_that_agrees_is_exact_where_older_bars_leave(cls: type[Base
 
 
 def test_double_ma_needs_one_more_than_the_slow_average() -> None:
-    (found,) = warm_ups(BARS, lambda: registry.create("double_ma", {"fast": 5, "slow": 20}), CONFIG)
+    (found,) = warm_ups(LEGS, lambda: registry.create("double_ma", {"fast": 5, "slow": 20}), SETUP)
     assert (found.method, found.stated, found.needed) == ("target_positions", 21, 21)
 
 
@@ -71,14 +73,19 @@ def test_what_never_fades_agrees_with_nothing() -> None:
 
 
 def test_orders_that_hang_on_fills_have_no_warm_up_and_flags_have() -> None:
-    assert warm_ups(BARS, lambda: cheats.Resting(cheats.NOTHING), CONFIG) == []
-    (flags,) = warm_ups(BARS, lambda: cheats.FlagAhead(cheats.NOTHING), CONFIG)
+    assert warm_ups(LEGS, lambda: cheats.Resting(cheats.NOTHING), SETUP) == []
+    (flags,) = warm_ups(LEGS, lambda: cheats.FlagAhead(cheats.NOTHING), SETUP)
     assert flags.method == "flags"
 
 
-@pytest.mark.parametrize("name", STATING)
+def test_decisions_that_hang_on_fills_are_not_judged() -> None:
+    assert warm_ups(LEGS, lambda: cheats.Stubborn(cheats.NOTHING), SETUP) == []
+    assert warm_ups(LEGS, lambda: registry.create("turtle", {}), SETUP) == []
+
+
+@pytest.mark.parametrize("name", COLUMNS)
 def test_every_preset_states_enough(name: str) -> None:
-    found = warm_ups(BARS, lambda: registry.create(name, {}), CONFIG)
+    found = warm_ups(LEGS, lambda: registry.create(name, {}), SETUP)
     assert found
     for each in found:
         assert not each.short, each.sentence
@@ -90,5 +97,5 @@ def test_every_preset_states_enough(name: str) -> None:
 def test_too_few_bars_for_a_long_warm_up_are_named() -> None:
     make = registry.create("double_ma", {"fast": 5, "slow": 60})
     with pytest.raises(RuleError, match="A warm-up of 61 bars takes at least 122 bars to check, there are 121"):
-        warm_ups(random_walk(121, seed=1), lambda: make, CONFIG)
-    assert warm_ups(random_walk(122, seed=1), lambda: make, CONFIG)
+        warm_ups([CONFIG.leg(random_walk(121, seed=1))], lambda: make, SETUP)
+    assert warm_ups([CONFIG.leg(random_walk(122, seed=1))], lambda: make, SETUP)

@@ -1,9 +1,10 @@
 """Fills and days into and out of their tables: columns in, rows written in bulk.
 
-PostgreSQL takes them by COPY (50,000 fills in a fraction of a second), SQLite by one prepared INSERT.
+PostgreSQL takes them by COPY in its binary form, built by numpy (50,000 fills in a tenth of a second), SQLite by one
+prepared INSERT.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,33 +13,34 @@ from django.db import connection, models
 
 from backtests.domain.result import DayTable, FillTable
 from backtests.models import BacktestDay, BacktestFill, BacktestRun
+from marketdata.bar_rows import PG_EPOCH_DAYS, PG_EPOCH_MICROSECONDS
+from marketdata.bar_store import COPY_HEADER, COPY_TRAILER
 from quantsite.common.times import utc_to_ns
+
+Columns = dict[str, npt.NDArray[Any]]
+"""Column name -> values, shape ``(rows,)``."""
 
 _FILL_NUMBERS = ("direction", "offset", "price", "volume", "commission", "slippage", "profit", "leg")
 _FILL_BYTES = ("direction", "offset", "leg")
 _DAY_NUMBERS = ("equity", "net_profit", "commission", "slippage", "drawdown", "margin", "position")
 
 
+_WIDTHS = {"direction": ">i2", "offset": ">i2", "leg": ">i2"}
+"""Of numbers that are no doubles: how PostgreSQL's binary form holds them."""
+
+
 def store_fills(run_id: int, fills: FillTable) -> None:
     """Insert the fills of a run, numbered from 1 in their order."""
-    columns: list[Iterable[Any]] = [
-        [run_id] * len(fills),
-        range(1, len(fills) + 1),
-        _moments(fills.start),
-        _days(fills.trading_day),
-        *(getattr(fills, name).tolist() for name in _FILL_NUMBERS),
-    ]
-    _insert(BacktestFill, ("run_id", "seq", "start", "trading_day", *_FILL_NUMBERS), columns)
+    columns = {"run_id": np.full(len(fills), run_id), "seq": np.arange(1, len(fills) + 1), "start": fills.start}
+    columns |= {name: getattr(fills, name) for name in ("trading_day", *_FILL_NUMBERS)}
+    _insert(BacktestFill, columns)
 
 
 def store_days(run_id: int, days: DayTable) -> None:
     """Insert the trading days of a run."""
-    columns: list[Iterable[Any]] = [
-        [run_id] * len(days),
-        _days(days.trading_day),
-        *(getattr(days, name).tolist() for name in _DAY_NUMBERS),
-    ]
-    _insert(BacktestDay, ("run_id", "trading_day", *_DAY_NUMBERS), columns)
+    columns = {"run_id": np.full(len(days), run_id)}
+    columns |= {name: getattr(days, name) for name in ("trading_day", *_DAY_NUMBERS)}
+    _insert(BacktestDay, columns)
 
 
 def read_fills(run: BacktestRun, bar_starts: npt.NDArray[np.int64] | None = None) -> FillTable:
@@ -69,27 +71,44 @@ def _day_column(rows: Sequence[Sequence[Any]], place: int) -> npt.NDArray[np.int
     return np.array([row[place] for row in rows], dtype="datetime64[D]").astype(np.int32)
 
 
-def _moments(starts: npt.NDArray[np.int64]) -> list[str]:
-    """Instants (ns UTC) as both databases read them: SQLite keeps Django's form, naive and in UTC."""
-    texts: list[str] = np.datetime_as_string(starts.astype("datetime64[ns]"), unit="s").tolist()
-    zone = "+00" if connection.vendor == "postgresql" else ""
-    return [text.replace("T", " ") + zone for text in texts]
-
-
-def _days(days: npt.NDArray[np.int32]) -> list[str]:
-    """Days since the epoch as ISO dates."""
-    texts: list[str] = np.datetime_as_string(days.astype("datetime64[D]")).tolist()
-    return texts
-
-
-def _insert(model: type[models.Model], names: tuple[str, ...], columns: list[Iterable[Any]]) -> None:
+def _insert(model: type[models.Model], columns: Columns) -> None:
+    """Insert the rows: ``start`` in ns UTC, ``trading_day`` in days since the epoch, all else plain numbers."""
+    if not len(columns["run_id"]):
+        return
     table = connection.ops.quote_name(model._meta.db_table)
-    listed = ", ".join(connection.ops.quote_name(name) for name in names)
-    rows = zip(*columns, strict=True)
-    with connection.cursor() as cursor:
+    listed = ", ".join(connection.ops.quote_name(name) for name in columns)
+    with connection.cursor() as cursor, connection.wrap_database_errors:
         if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {table} ({listed}) FROM STDIN") as copy:
-                copy.write("".join("\t".join(map(str, row)) + "\n" for row in rows))
+            with cursor.copy(f"COPY {table} ({listed}) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.write(COPY_HEADER + _binary(columns) + COPY_TRAILER)
         else:
-            marks = ", ".join(["%s"] * len(names))
+            marks = ", ".join(["%s"] * len(columns))
+            rows = zip(*(_values(name, column) for name, column in columns.items()), strict=True)
             cursor.executemany(f"INSERT INTO {table} ({listed}) VALUES ({marks})", list(rows))  # noqa: S608
+
+
+def _binary(columns: Columns) -> bytes:
+    """The rows as PostgreSQL's COPY takes them: each value after its length, big end first."""
+    shifted = columns | {"trading_day": columns["trading_day"] - PG_EPOCH_DAYS}
+    if "start" in columns:
+        shifted["start"] = columns["start"] // 1_000 - PG_EPOCH_MICROSECONDS
+    kinds = {"run_id": ">i8", "seq": ">i4", "start": ">i8", "trading_day": ">i4", **_WIDTHS}
+    layout = [("fields", ">i2")]
+    for name in columns:
+        layout += [(f"{name}_length", ">i4"), (name, kinds.get(name, ">f8"))]
+    rows = np.zeros(len(columns["run_id"]), dtype=layout)
+    rows["fields"] = len(columns)
+    for name, column in shifted.items():
+        rows[f"{name}_length"] = rows.dtype[name].itemsize
+        rows[name] = column
+    return rows.tobytes()
+
+
+def _values(name: str, column: npt.NDArray[Any]) -> list[Any]:
+    """A column as SQLite keeps it: instants in Django's form, naive and in UTC; days as ISO dates."""
+    if name == "start":
+        texts: list[str] = np.datetime_as_string(column.astype("datetime64[ns]"), unit="s").tolist()
+        return [text.replace("T", " ") for text in texts]
+    if name == "trading_day":
+        return list(np.datetime_as_string(column.astype("datetime64[D]")).tolist())
+    return list(column.tolist())

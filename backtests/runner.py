@@ -12,20 +12,15 @@ from django.utils.translation import gettext_noop
 from accounts.alarms import clear_alarm
 from backtests.alarms import GIVEN_UP, subject_of
 from backtests.claims import CancelledError, Claim, LeaseLostError
-from backtests.domain.costs import CostTable
-from backtests.domain.engine import ENGINE_VERSION, RunConfig, run
+from backtests.domain.engine import ENGINE_VERSION, prepare_legs
 from backtests.domain.result import RunResult
 from backtests.domain.result_hash import result_hash
 from backtests.domain.statistics import standard
 from backtests.domain.statistics_vnpy import vnpy
 from backtests.models import BacktestRun, RunStatus
-from backtests.requests import CostOptions
 from backtests.result_rows import store_days, store_fills
-from backtests.run_costs import cost_table
+from backtests.run_inputs import RunInputs, cost_document, inputs_of
 from backtests.run_warnings import warnings_of
-from marketdata.domain.bars import BarSeries
-from marketdata.domain.calendar import from_day_number
-from marketdata.models import Bar
 from quantsite.common.errors import RuleError
 from quantsite.common.times import ns_to_utc
 from strategies import registry
@@ -41,16 +36,31 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What a run computed and how long it took, before anything of it is stored."""
+    """What a run computed, before anything of it is stored."""
 
-    bars: BarSeries
+    inputs: RunInputs
     strategy: BaseStrategy
-    costs: CostTable
-    data_hash: str
     result: RunResult
     statistics: dict[str, Any]
-    load_seconds: float
-    run_seconds: float
+    result_hash: str
+
+
+class _Clock:
+    """How long each part of a run took, in seconds, in the order of the parts."""
+
+    def __init__(self) -> None:
+        self._began = self._last = time.perf_counter()
+        self.parts: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """The part that ends now."""
+        now = time.perf_counter()
+        self.parts[f"{name}_seconds"] = now - self._last
+        self._last = now
+
+    def timing(self) -> dict[str, float]:
+        """The parts and, last, all from the beginning until now."""
+        return {**self.parts, "total_seconds": time.perf_counter() - self._began}
 
 
 class _Heartbeat:
@@ -74,10 +84,10 @@ def execute(claim: Claim) -> None:
     A claim that was lost meanwhile stores nothing. Raises only where the database is away: the lease then runs
     out and the sweep lets another worker try.
     """
-    started = time.perf_counter()
+    clock = _Clock()
     with structlog.contextvars.bound_contextvars(run=claim.run_id, attempt=claim.attempt):
         try:
-            _store(claim, _compute(claim), started)
+            _store(claim, _compute(claim, clock), clock)
         except LeaseLostError:
             log.warning("backtest lost its lease")
         except CancelledError:
@@ -94,34 +104,38 @@ def execute(claim: Claim) -> None:
             raise
 
 
-def _compute(claim: Claim) -> _Outcome:
+def _compute(claim: Claim, clock: _Clock) -> _Outcome:
     """Load, run, measure. Raises ``RuleError`` where the request does not fit the data any more."""
     asked = BacktestRun.objects.select_related("instrument__product").get(pk=claim.run_id)
     heartbeat = _Heartbeat(claim)
     heartbeat(0, 0)
-    loading = time.perf_counter()
-    costs = cost_table(asked.instrument, CostOptions.from_mapping(asked.costs))
     with claim.kept():
-        bars = Bar.objects.series(asked.instrument, asked.interval, asked.start, asked.end)
-    if not len(bars):
-        raise RuleError("no_bars", f"{asked.instrument.code} has no {asked.interval} bars in this period.")
-    costs = costs.until(from_day_number(int(bars.trading_day[-1])))
-    data_hash = bars.data_hash()
-    running = time.perf_counter()
+        inputs = inputs_of(asked)
+    clock.lap("load")
     strategy = registry.create(asked.strategy, asked.parameters)
-    config = RunConfig(
-        asked.instrument.code, asked.interval, asked.capital, asked.volume, costs, close_at_end=asked.close_at_end
-    )
-    result = run(bars, strategy, config, heartbeat)
-    statistics = {
-        "standard": standard(result, asked.capital, bars=bars, multiplier=costs.multiplier),
-        "vnpy": vnpy(bars, result.fills, costs.multiplier, asked.capital),
-    }
-    done = time.perf_counter()
-    return _Outcome(bars, strategy, costs, data_hash, result, statistics, running - loading, done - running)
+    prepared = prepare_legs(inputs.legs, inputs.setup)
+    clock.lap("prepare")
+    result = prepared.run(strategy, heartbeat)
+    clock.lap("run")
+    statistics = _statistics(inputs, result)
+    clock.lap("statistics")
+    costs, rules = inputs.costs, inputs.setup.rules.given()
+    parameters = strategy.parameters.as_dict()
+    fingerprint = result_hash(parameters, costs, inputs.data_hash, result.fills, result.end_equity, rules)
+    clock.lap("hash")
+    return _Outcome(inputs, strategy, result, statistics, fingerprint)
 
 
-def _store(claim: Claim, outcome: _Outcome, started: float) -> None:
+def _statistics(inputs: RunInputs, result: RunResult) -> dict[str, Any]:
+    """Both blocks; vn.py's own figures are of one instrument."""
+    capital = inputs.setup.capital
+    block = standard(result, capital, bars=inputs.bars, multiplier=inputs.multipliers)
+    if len(inputs.legs) > 1:
+        return {"standard": block, "vnpy": {}}
+    return {"standard": block, "vnpy": vnpy(inputs.bars[0], result.fills, inputs.multipliers[0], capital)}
+
+
+def _store(claim: Claim, outcome: _Outcome, clock: _Clock) -> None:
     """Fills, days and the finished row in one transaction, or nothing. Raises ``LeaseLostError``."""
     with transaction.atomic():
         held = claim.row().select_for_update().values_list("pk", "again_of").first()
@@ -129,38 +143,35 @@ def _store(claim: Claim, outcome: _Outcome, started: float) -> None:
             raise LeaseLostError
         store_fills(claim.run_id, outcome.result.fills)
         store_days(claim.run_id, outcome.result.days)
+        columns = _row_of(outcome)
+        clock.lap("store")
         claim.row().update(
             status=RunStatus.SUCCEEDED,
             progress=1.0,
             finished_at=Now(),
             lease_until=None,
-            **_row_of(outcome),
-            timing={
-                "load_seconds": outcome.load_seconds,
-                "run_seconds": outcome.run_seconds,
-                "total_seconds": time.perf_counter() - started,
-            },
+            **columns,
+            timing=clock.timing(),
         )
         if held[1]:
             clear_alarm(GIVEN_UP, subject_of(held[1]))
-    log.info("backtest succeeded", bars=len(outcome.bars), fills=len(outcome.result.fills))
+    log.info("backtest succeeded", bars=columns["bar_count"], fills=columns["fill_count"])
 
 
 def _row_of(outcome: _Outcome) -> dict[str, Any]:
     """The columns of the run that its outcome fills."""
-    result, figures, bars = outcome.result, outcome.statistics["standard"], outcome.bars
-    parameters = outcome.strategy.parameters.as_dict()
+    result, figures, inputs = outcome.result, outcome.statistics["standard"], outcome.inputs
     return {
-        "result_hash": result_hash(parameters, outcome.costs, outcome.data_hash, result.fills, result.end_equity),
-        "data_hash": outcome.data_hash,
+        "result_hash": outcome.result_hash,
+        "data_hash": inputs.data_hash,
         "source_hash": registry.source_hash(type(outcome.strategy)),
         "engine_version": ENGINE_VERSION,
-        "cost_table": outcome.costs.document(),
+        "cost_table": cost_document(inputs.legs),
         "statistics": outcome.statistics,
-        "warnings": warnings_of(result, outcome.costs),
-        "bar_count": len(bars),
-        "first_bar": ns_to_utc(int(bars.start[0])),
-        "last_bar": ns_to_utc(int(bars.start[-1])),
+        "warnings": warnings_of(result, inputs.legs, inputs.setup.rules),
+        "bar_count": sum(len(bars) for bars in inputs.bars),
+        "first_bar": ns_to_utc(min(int(bars.start[0]) for bars in inputs.bars)),
+        "last_bar": ns_to_utc(max(int(bars.start[-1]) for bars in inputs.bars)),
         "fill_count": len(result.fills),
         "end_equity": result.end_equity,
         "net_profit": result.net_profit,

@@ -20,10 +20,11 @@ class DualThrust(BaseStrategy):
     the lowest of their last closes; range = the larger of HH - LC and HC - LL. Upper line: open of the trading
     day + ``k1`` x range, rounded up to a tick; lower line: open - ``k2`` x range, rounded down.
 
-    When the first bar of a trading day has closed, what rests of the day before is cancelled and two stop orders
-    are placed: at the upper line to be long one unit, at the lower line to be short one. Either reverses the
-    other side; each acts at most once a day, and what is held stays over night. No orders on a day with fewer
-    than ``days`` trading days before it, nor where the range is 0. (M. Chalek's rule, as commonly told.)
+    When the first bar of a trading day has closed, what rests of the day before (until then) is cancelled and two
+    stop orders are placed: at the upper line to be long one unit, at the lower line to be short one. Either
+    reverses the other side; each acts at most once a day, and what is held stays over night. A line beyond which
+    the price lies already acts at the next open. No orders on a day with fewer than ``days`` trading days before
+    it, nor where the range is 0. (M. Chalek's rule, as commonly told.)
     """
 
     name = "dual_thrust"

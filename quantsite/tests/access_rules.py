@@ -164,6 +164,7 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
         ("{csv}", "--instrument", "rb2510.SHFE", "--interval", "5m", "--bar-time", "end"),
     ),
     "import_instruments": (RESEARCH, ("{csv}",)),
+    "check_strategy": (RESEARCH, ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--cuts", "1")),
     "run_backtest": (
         RESEARCH,
         ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--set", "fast=3", "--set", "slow=8"),

@@ -9,6 +9,7 @@ from backtests.domain.costs import CostTable
 from backtests.domain.engine import RunSetup
 from backtests.domain.legs import Facts, Leg
 from backtests.models import BacktestRun
+from backtests.optimise.models import AskedRun
 from backtests.requests import CostOptions
 from backtests.rule_options import rules_from
 from backtests.run_costs import cost_table
@@ -18,6 +19,9 @@ from marketdata.models import Instrument
 from marketdata.series_cache import load
 from quantsite.common.errors import RuleError
 from strategies.domain.forms import Form
+
+Asked = BacktestRun | AskedRun
+"""What asks for runs: one of its own, or many of an optimisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class RunInputs:
         return tuple(leg.costs.multiplier for leg in self.legs)
 
 
-def inputs_of(run: BacktestRun) -> RunInputs:
+def inputs_of(run: Asked) -> RunInputs:
     """Everything that the run needs. Raises ``RuleError`` where the request does not fit the data any more."""
     found = [_leg(instrument, run) for instrument in instruments_of(run)]
     form = Form(run.form) if run.form else None
@@ -52,7 +56,7 @@ def inputs_of(run: BacktestRun) -> RunInputs:
     return RunInputs(tuple(leg for leg, _hash in found), setup, data_hash_of([data for _leg, data in found]))
 
 
-def instruments_of(run: BacktestRun) -> list[Instrument]:
+def instruments_of(run: Asked) -> list[Instrument]:
     """The instruments of all legs, the first one first. Raises ``RuleError`` for one that is gone."""
     if not run.legs:
         return [run.instrument]
@@ -74,7 +78,7 @@ def cost_document(legs: Sequence[Leg]) -> dict[str, Any]:
     return first.costs.document() | ({"legs": further} if further else {})
 
 
-def _leg(instrument: Instrument, run: BacktestRun) -> tuple[Leg, str]:
+def _leg(instrument: Instrument, run: Asked) -> tuple[Leg, str]:
     """One leg and the data hash of its bars. Raises ``RuleError``."""
     bars, data_hash = load(instrument, run.interval, run.start, run.end)
     if not len(bars):

@@ -18,6 +18,7 @@ from backtests.domain.result_hash import result_hash
 from backtests.domain.statistics import standard
 from backtests.domain.statistics_vnpy import vnpy
 from backtests.models import BacktestRun, RunStatus
+from backtests.optimise.lineage import count_trials
 from backtests.result_rows import store_days, store_fills
 from backtests.run_inputs import RunInputs, cost_document, inputs_of
 from backtests.run_warnings import warnings_of
@@ -155,6 +156,7 @@ def _store(claim: Claim, outcome: _Outcome, clock: _Clock) -> None:
         )
         if held[1]:
             clear_alarm(GIVEN_UP, subject_of(held[1]))
+        count_trials(outcome.strategy.name, [leg.code for leg in outcome.inputs.legs], 1)
     log.info("backtest succeeded", bars=columns["bar_count"], fills=columns["fill_count"])
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from backtests.domain.engine import RunConfig
 from backtests.domain.monte_carlo import redraw_trades, trade_order
 from backtests.domain.noise import noise_test
 from backtests.domain.overfitting import (
@@ -129,12 +130,25 @@ def _chance(run: OptimizationRun, inputs: Inputs, result: RunResult) -> dict[str
     return {"trade_order": asdict(order) if order else None, "redrawn_trades": asdict(drawn) if drawn else None}
 
 
-def _noise(run: OptimizationRun, inputs: Inputs, parameters: dict[str, Any]) -> dict[str, Any]:
-    """The first objective of the best trial over bars with noise on their prices."""
-    objective = inputs.goal.objectives[0]
+def _noise(run: OptimizationRun, inputs: Inputs, parameters: dict[str, Any]) -> dict[str, Any] | None:
+    """The first objective of the best trial over bars with noise on their prices; None with several instruments."""
+    if len(inputs.legs) > 1:
+        return None
+    objective, leg, setup = inputs.goal.objectives[0], inputs.legs[0], inputs.setup
+    config = RunConfig(
+        leg.code,
+        inputs.interval,
+        setup.capital,
+        setup.volume,
+        leg.costs,
+        close_at_end=setup.close_at_end,
+        rules=setup.rules,
+        facts=leg.facts,
+        form=setup.form,
+    )
     found = noise_test(
-        inputs.bars,
-        inputs.config,
+        leg.bars,
+        config,
         lambda: registry.create(run.strategy, parameters),
         lambda result: objective.score(inputs.statistics(result)),
         runs=NOISE_RUNS,

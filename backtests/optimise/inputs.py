@@ -6,12 +6,10 @@ Bars come by memory map where the series is cached, so that the processes of one
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from threading import Lock
 from typing import Any
 
-from backtests.domain.costs import CostTable
-from backtests.domain.engine import Progress, RunConfig, prepare
+from backtests.domain.engine import Progress, prepare_legs
 from backtests.domain.objectives import Goal
 from backtests.domain.result import RunResult
 from backtests.domain.result_hash import result_hash
@@ -19,21 +17,11 @@ from backtests.domain.search_space import SearchSpace, read_space
 from backtests.domain.statistics import standard
 from backtests.domain.version import ENGINE_VERSION
 from backtests.optimise.models import AskedRun, Method
-from backtests.requests import CostOptions
-from backtests.rule_options import rules_from
-from backtests.run_costs import cost_table
-from marketdata.domain.bars import BarSeries
-from marketdata.domain.calendar import from_day_number
-from marketdata.series_cache import load
-from quantsite.common.errors import RuleError
+from backtests.run_inputs import cost_document, inputs_of
 from strategies import registry
-from strategies.domain.forms import Form
 
 PREPARED_AT_ONCE = 3
 """Optimisations that one worker process keeps ready; a million bars and their columns take about 100 MB."""
-
-Period = tuple[date | None, date | None]
-"""First and last trading day, both included; None for all there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +36,16 @@ class Outcome:
 class Inputs:
     """An optimisation as its trials see it."""
 
-    def __init__(self, asked: AskedRun, period: Period | None = None) -> None:
-        """Of the whole ``asked``, or of a part of its days.
-
-        Raises ``RuleError`` where the request does not fit the data any more.
-        """
+    def __init__(self, asked: AskedRun) -> None:
+        """Raises ``RuleError`` where the request does not fit the data any more."""
         self.strategy = asked.strategy
+        self.interval = asked.interval
         self.capital = asked.capital
-        self.bars, self.costs, self.data_hash = _load(asked, period or (asked.start, asked.end))
-        self.config = self._config(asked)
-        self.prepared = prepare(self.bars, self.config)
+        self.rules = asked.rules
+        found = inputs_of(asked)
+        self.legs, self.setup, self.data_hash = found.legs, found.setup, found.data_hash
+        self.bars, self.costs, self.multipliers = found.bars, found.costs, found.multipliers
+        self.prepared = prepare_legs(self.legs, self.setup)
         self.space = space_of(asked)
         self.goal = Goal.read(asked.objectives, asked.constraints)
         self.source_hash = registry.source_hash(registry.get(asked.strategy))
@@ -65,17 +53,12 @@ class Inputs:
     def run(self, parameters: Mapping[str, Any], progress: Progress | None = None) -> Outcome:
         """One trial, the same as a single run with these parameters. Raises what the strategy raises."""
         result = self.prepared.run(registry.create(self.strategy, parameters), progress)
-        fingerprint = result_hash(parameters, self.costs, self.data_hash, result.fills, result.end_equity)
+        fingerprint = result_hash(parameters, self.costs, self.data_hash, result.fills, result.end_equity, self.rules)
         return Outcome(result, self.statistics(result), fingerprint)
-
-    @property
-    def multiplier(self) -> float:
-        """Units of goods in one lot."""
-        return self.costs.multiplier
 
     def statistics(self, result: RunResult) -> dict[str, Any]:
         """The standard block of one result."""
-        return standard(result, self.capital, bars=self.bars, multiplier=self.costs.multiplier)
+        return standard(result, self.capital, bars=self.bars, multiplier=self.multipliers)
 
     def facts(self) -> dict[str, Any]:
         """What must not change while an optimisation runs, as columns of its row."""
@@ -83,34 +66,14 @@ class Inputs:
             "data_hash": self.data_hash,
             "source_hash": self.source_hash,
             "engine_version": ENGINE_VERSION,
-            "cost_table": self.costs.document(),
+            "cost_table": cost_document(self.legs),
         }
-
-    def _config(self, asked: AskedRun) -> RunConfig:
-        return RunConfig(
-            asked.instrument.code,
-            asked.interval,
-            asked.capital,
-            asked.volume,
-            self.costs,
-            close_at_end=asked.close_at_end,
-            rules=rules_from({**asked.rules, "seed": asked.seed}),
-            form=Form(asked.form) if asked.form else None,
-        )
 
 
 def space_of(asked: AskedRun) -> SearchSpace:
     """The search space of a stored request."""
     parameters = registry.get(asked.strategy).Parameters
     return read_space(parameters, asked.space, asked.fixed, grid=asked.method == Method.GRID)
-
-
-def _load(asked: AskedRun, period: Period) -> tuple[BarSeries, CostTable, str]:
-    costs = cost_table(asked.instrument, CostOptions.from_mapping(asked.costs))
-    bars, data_hash = load(asked.instrument, asked.interval, *period)
-    if not len(bars):
-        raise RuleError("no_bars", f"{asked.instrument.code} has no {asked.interval} bars in this period.")
-    return bars, costs.until(from_day_number(int(bars.trading_day[-1]))), data_hash
 
 
 class _Cache:

@@ -23,7 +23,7 @@ def optimization_text(run: OptimizationRun, *, colour: bool) -> str:
         console.print(f"[bold]Optimisation {run.pk}[/bold]  {run.strategy}  {' + '.join(run.codes())}  {run.interval}")
         console.print(f"{run.done:,} trials, {run.skipped:,} combinations refused, {run.failed:,} failed; {run.method}")
         for line in sentences_of(run.overfitting):
-            console.print(f"- {line['text']}")
+            console.print(f"- {line['sentence']}")
         for warning in run.warnings:
             console.print(f"[yellow]! {warning}[/yellow]")
         console.print(_trials(run))

@@ -5,7 +5,6 @@ after the commit. Raises ``MissingError`` for what the actor may not see, ``Refu
 but not do, ``RuleError`` for input that makes no sense; then nothing is changed.
 """
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -201,7 +200,7 @@ def _asked(checked: CheckedOptimization) -> dict[str, Any]:
         "capital": run.capital,
         "volume": run.volume,
         "close_at_end": run.close_at_end,
-        "rules": replace(run.rules, seed=0).given(),
+        "rules": run.rules.given(),
         "form": run.form,
         "seed": run.rules.seed,
         "space": checked.space.document(),

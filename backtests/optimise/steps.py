@@ -112,7 +112,7 @@ def _finish(claim: StepClaim) -> None:
             best=best,
             front=front,
             overfitting=overfitting,
-            warnings=warnings_of(run, best),
+            warnings=warnings_of(run, best, overfitting),
             timing=_timing(run, seconds),
         )
         if not done:

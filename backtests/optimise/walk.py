@@ -5,6 +5,7 @@ days as the window has in sample), so that averages are warm; only the days out 
 and what it holds at its end is marked, not closed.
 """
 
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from typing import Any
@@ -102,9 +103,11 @@ def _judge(walk: WalkForwardRun, window: WalkForwardWindow) -> _Judged:
     parameters = window.optimization.best.get("parameters")
     if parameters is None:
         return _Judged(window, None, {})
-    inputs = Inputs(walk, (_lead_in(walk, window, parameters), window.out_last))
+    part = copy(walk)
+    part.start, part.end = _lead_in(walk, window, parameters), window.out_last
+    inputs = Inputs(part)
     result = _cut(inputs.run(parameters).result, window.out_first, walk.capital)
-    return _Judged(window, result, standard(result, walk.capital, multiplier=inputs.multiplier))
+    return _Judged(window, result, standard(result, walk.capital, multiplier=inputs.multipliers))
 
 
 def _lead_in(walk: WalkForwardRun, window: WalkForwardWindow, parameters: dict[str, Any]) -> date:

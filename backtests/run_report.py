@@ -1,12 +1,17 @@
 """A stored run as the value that reports and charts are made of."""
 
+import numpy as np
 from django.utils.translation import gettext_noop
 
 from backtests.models import BacktestRun
 from backtests.reports.report_input import ReportInput
 from backtests.result_rows import read_days, read_fills
 from marketdata.domain.bars import BarSeries
+from marketdata.domain.calendar import from_day_number
+from marketdata.domain.intervals import parse_interval
+from marketdata.instruments import session_table
 from marketdata.models import Bar
+from quantsite.common.errors import RuleError
 
 DATA_CHANGED = gettext_noop("The stored bars have changed since this run: the price chart shows those of today.")
 
@@ -14,6 +19,22 @@ DATA_CHANGED = gettext_noop("The stored bars have changed since this run: the pr
 def bars_of(run: BacktestRun) -> BarSeries:
     """The bars of the run's period as they are stored now."""
     return Bar.objects.series(run.instrument, run.interval, run.start, run.end)
+
+
+def missing_bars(run: BacktestRun, bars: BarSeries) -> int | None:
+    """How many bars between the first and the last one the session table expects and the data lacks.
+
+    None where nobody has told the product's hours or the calendar ends before the bars do.
+    """
+    if not len(bars):
+        return None
+    first, last = (from_day_number(int(bars.trading_day[place])) for place in (0, -1))
+    try:
+        grid, _days = session_table(run.instrument.product).grid_between(first, last, parse_interval(run.interval))
+    except RuleError:
+        return None
+    within = grid[(grid >= bars.start[0]) & (grid <= bars.start[-1])]
+    return int(np.count_nonzero(~np.isin(within, bars.start, assume_unique=True)))
 
 
 def report_input(run: BacktestRun, bars: BarSeries | None = None, *, red_up: bool = True) -> ReportInput:
@@ -38,6 +59,7 @@ def report_input(run: BacktestRun, bars: BarSeries | None = None, *, red_up: boo
         data_hash=run.data_hash,
         warnings=(*run.warnings, *changed),
         simulated=run.instrument.simulated,
+        missing_bars=None if bars is None else missing_bars(run, bars),
         run=run.pk,
         owner=run.owner.get_username() if run.owner else "",
         finished_at=run.finished_at,

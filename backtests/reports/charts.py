@@ -45,6 +45,10 @@ Floats = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int32]
 
 
+DWARFS = 4.0
+"""A benchmark that moves more than so many times as far as equity is drawn when the reader asks for it."""
+
+
 def equity_chart(
     trading_day: Days, equity: Floats, drawdown: Floats, capital: float, benchmark: Floats | None = None
 ) -> LayoutDOM:
@@ -67,6 +71,7 @@ def equity_chart(
     if benchmark is not None:
         rows.append((_("Buy and hold"), "@benchmark{0,0.00}"))
         held = draw(upper, source, Line(x="day", y="benchmark", line_color=LIGHT.benchmark, line_width=1.1))
+        held.visible = not dwarfs(benchmark, equity)
     line = draw(upper, source, Line(x="day", y="equity", line_color=LIGHT.equity, line_width=1.6))
     if benchmark is not None:
         add_legend(upper, [(_("Equity"), line), (_("Buy and hold"), held)])
@@ -80,6 +85,11 @@ def equity_chart(
     for plot, renderer in ((upper, line), (lower, depth)):
         add_tools(plot, hover_tool([renderer], rows, mode="vline", line_policy="nearest"), cross)
     return stack(upper, lower)
+
+
+def dwarfs(benchmark: Floats, equity: Floats) -> bool:
+    """Whether the benchmark moved so much that equity would be a flat line beside it."""
+    return bool(np.ptp(benchmark) > DWARFS * np.ptp(equity)) if len(equity) else False
 
 
 def price_chart(data: PriceData, *, red_up: bool = True) -> LayoutDOM:

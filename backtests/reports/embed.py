@@ -43,7 +43,7 @@ class ChartDocument(TypedDict):
 
 def equity_json(days: DayTable, capital: float, bars: BarSeries | None = None) -> ChartDocument:
     """Equity and drawdown by trading day; with the run's only ``bars`` beside buying and holding them."""
-    from backtests.reports.charts import equity_chart  # noqa: PLC0415 - see above
+    from backtests.reports.charts import dwarfs, equity_chart  # noqa: PLC0415 - see above
 
     held = buy_and_hold(days.trading_day, [bars]) if bars is not None else None
     benchmark = None if held is None else np.asarray(capital * np.cumprod(1.0 + held), dtype=np.float64)
@@ -51,8 +51,11 @@ def equity_json(days: DayTable, capital: float, bars: BarSeries | None = None) -
     caption = equity_caption(days.equity, capital)
     if benchmark is None or not len(benchmark):
         return chart_document(chart, caption)
-    told = _("Buying and holding the same capital's worth would have ended at %(end)s, without costs.")
-    return chart_document(chart, f"{caption} {told % {'end': money(float(benchmark[-1]))}}")
+    told = _("Buying and holding for the whole capital would have ended at %(end)s, without costs.")
+    caption += " " + told % {"end": money(float(benchmark[-1]))}
+    if dwarfs(benchmark, days.equity):
+        caption += " " + _("It moved much further than this run: click on its name to draw it.")
+    return chart_document(chart, caption)
 
 
 def rolling_of(days: DayTable, capital: float, annual_days: int) -> Rolling | None:

@@ -40,7 +40,7 @@ def test_charts_are_drawn_offline_and_the_page_fits(browser: Browser, tmp_path: 
     file.write_text(render_report(report_input()), encoding="utf-8")
     page = browser.new_page(viewport={"width": width, "height": 900})
     faults = _open(page, file)
-    assert page.evaluate(STATES) == ["drawn", "drawn"]
+    assert page.evaluate(STATES) == ["drawn"] * 3
     assert page.evaluate(WIDTHS)
     assert faults == []
 
@@ -55,7 +55,7 @@ def test_charts_follow_the_reader_s_theme(browser: Browser, tmp_path: Path) -> N
     for chart in page.locator(".chart").all():
         expect(chart).to_have_attribute("data-chart-theme", "dark")
     assert DARK.frame in page.evaluate(DRAWN)
-    assert page.evaluate(STAGES) == [1, 1]  # redrawn in place, not added
+    assert page.evaluate(STAGES) == [1, 1, 1]  # redrawn in place, not added
     assert faults == []
 
 
@@ -66,5 +66,5 @@ def test_a_chart_that_cannot_be_drawn_says_so(browser: Browser, tmp_path: Path) 
     file.write_text(broken, encoding="utf-8")
     page = browser.new_page()
     _open(page, file)
-    assert page.evaluate(STATES) == ["failed", "drawn"]
+    assert page.evaluate(STATES) == ["failed", "drawn", "drawn"]
     assert page.locator(".chart-error").inner_text().startswith("The chart could not be drawn.")

@@ -137,6 +137,13 @@ def test_the_benchmark_is_drawn_from_the_same_capital() -> None:
     assert f"{columns['benchmark'][-1]:,.2f}" in beside["caption"]
 
 
+def test_a_benchmark_that_would_flatten_the_run_waits_for_a_click() -> None:
+    series = bars()  # from 4000.0 to 4001.0 and back: far more than this run made on 100,000
+    calm, wild = (_day_table([CAPITAL + step, CAPITAL - step]) for step in (1.0, 100.0))
+    assert "click on its name" in equity_json(calm, CAPITAL, series)["caption"]
+    assert "click on its name" not in equity_json(wild, CAPITAL, series)["caption"]
+
+
 def test_so_many_fills_that_marks_would_touch_are_counted() -> None:
     series = bars(600)
     data = PriceData.of(series, _many(series, MAX_MARKS // 4 + 1), 0.2)

@@ -22,6 +22,7 @@ from unfold.decorators import display
 
 from accounts.admin_base import AuditedModelAdmin, actor_of, nobody
 from backtests import services
+from backtests.admin_compare import CompareAdmin
 from backtests.admin_forms import (
     COST_FIELDS,
     RULE_FIELDS,
@@ -48,7 +49,7 @@ RunView = Callable[[HttpRequest, BacktestRun], HttpResponseBase]
 
 
 @admin.register(BacktestRun)
-class BacktestRunAdmin(AuditedModelAdmin):
+class BacktestRunAdmin(CompareAdmin):
     """Own and shared runs; everything that is done here goes through ``services``."""
 
     list_display = [

@@ -17,6 +17,8 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.models import User
 from backtests import services
+from backtests.compare import export_comparison, numbers_of
+from backtests.exports import File
 from backtests.models import BacktestRun, RunStatus
 from backtests.permissions import find_run, visible_runs
 from backtests.serializers import (
@@ -34,6 +36,8 @@ from quantsite.web.renderers import OrjsonRenderer
 from strategies import registry
 
 LANGUAGE = OpenApiParameter("lang", str, description="en or zh-hans; without it the language of the request")
+
+RUNS = OpenApiParameter("runs", str, required=True, description="two to ten numbers with commas, such as 12,15")
 
 
 def _as(*forms: str) -> OpenApiParameter:
@@ -121,6 +125,7 @@ class BacktestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
     action_permissions = {
         "run_again": ("backtests.view_backtestrun", "backtests.add_backtestrun"),
         "strategies": "backtests.view_backtestrun",
+        "compare": "backtests.view_backtestrun",
     }
 
     def get_queryset(self) -> QuerySet[BacktestRun]:
@@ -168,6 +173,17 @@ class BacktestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
     def report(self, request: Request, **_kwargs: Any) -> HttpResponse:
         """The report: a page that needs no network, a PDF, or everything as JSON; 409 before the run has succeeded."""
         return _file(request, self.get_object(), "report", _form(request))
+
+    @extend_schema(
+        parameters=[RUNS, LANGUAGE, _as("json", "html")],
+        responses={(200, "application/json"): OpenApiTypes.OBJECT, (200, "text/html"): OpenApiResponse(response=str)},
+    )
+    @action(detail=False, renderer_classes=[JsonRenderer, HtmlRenderer], filterset_class=None, pagination_class=None)
+    def compare(self, request: Request) -> HttpResponse:
+        """Two to ten finished runs beside each other; 404 names a run that the caller may not see."""
+        asked = request.query_params
+        numbers = numbers_of(asked.get("runs", ""))
+        return _answer(export_comparison(_caller(request), numbers, _form(request), asked.get("lang")))
 
     @extend_schema(request=None, responses=RunDetailSerializer)
     @action(detail=True, methods=["post"])
@@ -230,11 +246,15 @@ def _queued(run: BacktestRun) -> Response:
 
 
 def _file(request: Request, run: BacktestRun, kind: str, form: str) -> HttpResponse:
-    """A file of the run; the report is sandboxed."""
-    made = services.export_run(_caller(request), run.pk, kind, form, request.query_params.get("lang"))
+    """A file of the run."""
+    return _answer(services.export_run(_caller(request), run.pk, kind, form, request.query_params.get("lang")))
+
+
+def _answer(made: File) -> HttpResponse:
+    """The file; a page is sandboxed."""
     headers = {"Content-Disposition": made.disposition}
     response = HttpResponse(made.body, content_type=made.media_type, headers=headers)
-    if form == "html":
+    if made.name.endswith(".html"):
         use_report_policy(response)
     return response
 

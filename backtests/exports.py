@@ -65,7 +65,16 @@ def known_form(form: str, known: Mapping[str, Any]) -> str:
 
 
 def form_of(path: Path, known: Mapping[str, Any]) -> str:
-    """The format that a file's suffix stands for. Raises ``RuleError`` that names the known suffixes."""
+    """The format that a file's suffix stands for.
+
+    Raises ``RuleError`` that names the known suffixes, and for a file that cannot be written: asked before the work.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        text = _("%(file)s: the folder %(folder)s does not exist")
+        raise RuleError("invalid_file", text % {"file": path, "folder": folder})
+    if path.is_dir():
+        raise RuleError("invalid_file", _("%(file)s is a folder: name a file") % {"file": path})
     form = path.suffix.removeprefix(".").lower()
     if form not in known:
         text = _("%(file)s: the name of the file should end in %(known)s.")
@@ -89,8 +98,8 @@ def _report_pdf(run: BacktestRun) -> bytes:
 
 
 def _report_json(run: BacktestRun) -> bytes:
-    """Everything: the result as ``--json`` prints it, its fingerprints, every fill and every day, unrounded."""
-    identity = ("data_hash", "source_hash", "engine_version", "seed", "close_at_end", "rules", "legs")
+    """Everything: the result as ``--json`` prints it, its fingerprints, every fill and every day."""
+    identity = ("data_hash", "source_hash", "engine_version", "seed", "close_at_end")
     document = {
         **result_document(run),
         **{name: getattr(run, name) for name in identity},

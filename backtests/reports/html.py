@@ -173,9 +173,10 @@ def _charts(run: ReportInput) -> dict[str, SafeString]:
             last = int(bars.start[-CLOSE_UP_BARS])
             charts["close_up"] = price_json(bars.between(last, None), run.fills, tick, red_up=run.red_up)
         charts["excursions"] = excursions_json(bars, run.fills, float(run.costs["multiplier"]), red_up=run.red_up)
-    return {name: _inline(chart) for name, chart in charts.items() if chart is not None}
+    return {name: inline(chart) for name, chart in charts.items() if chart is not None}
 
 
-def _inline(chart: ChartDocument) -> SafeString:
+def inline(chart: ChartDocument) -> SafeString:
+    """A chart as the text of a script element."""
     text = json.dumps(chart, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return mark_safe(inside_json(text))  # noqa: S308  escaped for a script element just above

@@ -128,7 +128,7 @@ def _notice(notice: Notice) -> Flowable:
 
 def _headlines(items: Sequence[Headline]) -> Flowable:
     """The figures that are read first, three in a row."""
-    cells = [_headline(item) for item in items]
+    cells: list[Any] = [_headline(item) for item in items]
     cells += [""] * (-len(cells) % 3)
     rows = [cells[row : row + 3] for row in range(0, len(cells), 3)]
     look = [("BOX", (0, 0), (-1, -1), 0.5, LINE), ("INNERGRID", (0, 0), (-1, -1), 0.5, LINE)]
@@ -243,7 +243,8 @@ class _Numbered(Canvas):  # type: ignore[misc]
 
     def __init__(self, title: str, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._foot, self._pages = title, []
+        self._foot = title
+        self._pages: list[dict[str, Any]] = []
 
     def showPage(self) -> None:  # noqa: N802 - reportlab's name
         """Keep the page back until the last one is there."""

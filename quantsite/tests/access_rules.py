@@ -125,6 +125,8 @@ MARKETDATA: dict[str, Rule] = {
 BACKTESTS: dict[str, Rule] = {
     **pages("backtests/backtestrun", RESEARCH, add=RESEARCH, delete=ADMIN),
     "admin/backtests/backtestrun/<object_id>/change/": Rule(OWNER),
+    "admin/backtests/backtestrun/compare/": Rule(RESEARCH),  # without runs: back to the list
+    "admin/backtests/backtestrun/compare/chart/": Rule(RESEARCH),
     "admin/backtests/backtestrun/<object_id>/history/": Rule(OWNER, OWNER, reading=True),
     **{
         f"admin/backtests/backtestrun/<run_id>/{page}": Rule(OWNER)
@@ -144,6 +146,7 @@ BACKTESTS: dict[str, Rule] = {
     "admin/backtests/backtestrun/<run_id>/share/": Rule(post=OWNER),
     "api/v1/backtests/": Rule(RESEARCH, RESEARCH),
     "api/v1/backtests/strategies/": Rule(RESEARCH),
+    "api/v1/backtests/compare/": Rule(RESEARCH),  # without runs: 400
     "api/v1/backtests/<pk>/": Rule(OWNER),
     **{f"api/v1/backtests/<pk>/{page}/": Rule(OWNER) for page in ("equity", "fills", "report")},
     **{f"api/v1/backtests/<pk>/{verb}/": Rule(post=OWNER) for verb in ("cancel", "run-again", "share")},
@@ -164,6 +167,7 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
         ("{csv}", "--instrument", "rb2510.SHFE", "--interval", "5m", "--bar-time", "end"),
     ),
     "import_instruments": (RESEARCH, ("{csv}",)),
+    "compare": (RESEARCH, ("1", "2")),  # which runs a researcher may see is asked after
     "check_strategy": (RESEARCH, ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--cuts", "1")),
     "run_backtest": (
         RESEARCH,

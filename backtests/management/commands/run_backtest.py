@@ -47,7 +47,7 @@ class Command(ActorCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run and print. Raises ``CommandError`` with one sentence for refused input and for a run that failed."""
-        forms = _forms_of({name: file for name in KINDS if (file := options[name])})
+        forms = {name: form_of(file, KINDS[name].makers) for name in KINDS if (file := options[name])}
         try:
             claim = claim_backtest(self.actor, run_request(options, dict(options["set"])), worker_name())
         except RuleError as error:
@@ -63,13 +63,3 @@ class Command(ActorCommand):
             self.stdout.write(json.dumps(result_document(run), ensure_ascii=False, allow_nan=False))
         else:
             self.stdout.write(run_text(run, colour=self.stdout.isatty()), ending="")
-
-
-def _forms_of(files: dict[str, Path]) -> dict[str, str]:
-    """The format of each file by its suffix; one that cannot be written is found out before the run, not after it."""
-    for file in files.values():
-        if not file.absolute().parent.is_dir():
-            raise CommandError(f"{file}: the folder {file.absolute().parent} does not exist")
-        if file.is_dir():
-            raise CommandError(f"{file} is a folder: name a file")
-    return {name: form_of(file, KINDS[name].makers) for name, file in files.items()}

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_BENCHMARKS = {"__init__", "__main__", "figures", "ready", "walk", "bars_inside"}
+NOT_BENCHMARKS = {"__init__", "__main__", "figures", "ready", "walk", "bars_inside", "warm_worker_inside", "presets"}
 
 
 def main(arguments: list[str]) -> int:

@@ -134,6 +134,8 @@ class BacktestDesk:
             return 0
         book.counts[state.NEXT_ORDER] += 1
         number = int(book.counts[state.NEXT_ORDER])
+        if reply and to_target:
+            raise RuleError("invalid_order", say("An order to a target has no volume that a reply could repeat."))
         distance = reply.distance if reply else 0.0
         if reply and not (math.isfinite(distance) and distance > 0):
             text = say("A reply's distance must be above 0, not %(distance)r.", distance=distance)

@@ -7,6 +7,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from marketdata.bar_rows import BarQuerySet
+from marketdata.daily_facts import ContractRoll, DailySettlement  # noqa: F401 - Django looks for models here
 from marketdata.domain.hours import SessionHours, SpecialOpening, Suspension, parse_spans
 from marketdata.domain.instrument import Dated, FeeRates, InstrumentKind, InstrumentSpec, MarginRates
 from marketdata.domain.reference import ProductFacts

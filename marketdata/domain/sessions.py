@@ -23,6 +23,9 @@ LongColumn = npt.NDArray[np.int64]
 DayColumn = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
+NIGHT_ENDS = 6 * 60
+"""No night session lasts until here (the latest ends at 02:30), no day session begins before."""
+
 
 class SessionTable:
     """Trading hours of one product over the years.
@@ -98,6 +101,14 @@ class SessionTable:
         """Whether each instant lies in a session of the given trading day (an end is not inside), shape ``(n,)``."""
         row, held = self._line.span_holding(start_ns)
         flags: Flags = held & (self._line.trading_day[row] == trading_day)
+        return flags
+
+    def in_night(self, start_ns: LongColumn) -> Flags:
+        """Whether each instant lies in a night session, shape ``(n,)``; outside all sessions the clock decides."""
+        row, held = self._line.span_holding(start_ns)
+        opening = np.where(held, self._line.instants_at(self._line.opens[row]), start_ns)
+        minute = (opening + SHANGHAI_OFFSET_NS) % NS_PER_DAY // NS_PER_MINUTE
+        flags: Flags = (minute >= NIGHT_BEGINS) | (~held & (minute < NIGHT_ENDS))
         return flags
 
     def auction_ends(self, end_ns: LongColumn) -> Flags:

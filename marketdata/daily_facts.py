@@ -1,0 +1,109 @@
+"""What is known of a trading day beside its bars: settlement prices with their limits, and rolls of spliced series.
+
+Part of the app's models (``models.py`` names it to Django).
+"""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from marketdata.domain.adjust import Splice
+from marketdata.domain.calendar import to_day_number
+
+if TYPE_CHECKING:
+    from marketdata.models import Instrument
+
+RAW_SERIES = "88"
+"""The series whose rolls are stored: the main contract's prices as they were."""
+
+
+class DayQuerySet(models.QuerySet[Any]):
+    """Reads by trading day."""
+
+    def within(self, first: date, last: date) -> "DayQuerySet":
+        """Rows of the trading days from ``first`` to ``last``, both included, ascending."""
+        return self.filter(trading_day__range=(first, last)).order_by("trading_day")
+
+
+class RollQuerySet(DayQuerySet):
+    """Reads of rolls."""
+
+    def of(self, instrument: "Instrument") -> "RollQuerySet":
+        """The rolls of a raw series, ascending; adjusted series have none left, contracts never had any."""
+        rows = self.filter(instrument=instrument.pk) if instrument.series == RAW_SERIES else self.none()
+        return rows.order_by("trading_day")
+
+
+class ContractRoll(models.Model):
+    """A change of the contract behind a main-contract series, in force from the first (night) bar of a trading day.
+
+    Prices are unadjusted. ``closes_day`` tells of which trading day the two closes are: the one before by rule,
+    some sources take those of the day itself.
+    """
+
+    instrument = models.ForeignKey("marketdata.Instrument", models.PROTECT, verbose_name=_("series"), related_name="+")
+    trading_day = models.DateField(_("in force from"), help_text=_("The trading day whose first bar is the new one's."))
+    from_contract = models.CharField(_("from"), max_length=24)
+    to_contract = models.CharField(_("to"), max_length=24)
+    old_close = models.FloatField(_("close of the old contract"))
+    new_close = models.FloatField(_("close of the new contract"))
+    closes_day = models.DateField(_("day of the closes"))
+    old_open = models.FloatField(_("open of the old contract"), null=True, blank=True)
+    new_open = models.FloatField(_("open of the new contract"), null=True, blank=True)
+    source = models.CharField(_("source"), max_length=255, blank=True)
+    created_at = models.DateTimeField(_("stored"), auto_now_add=True)
+
+    objects = RollQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("contract roll")
+        verbose_name_plural = _("contract rolls")
+        ordering = ["-trading_day", "instrument"]
+        constraints = [
+            models.UniqueConstraint(fields=["instrument", "trading_day"], name="marketdata_roll_once"),
+            models.CheckConstraint(
+                condition=Q(old_close__gt=0) & Q(new_close__gt=0), name="marketdata_roll_closes_positive"
+            ),
+            models.CheckConstraint(
+                condition=~Q(from_contract=F("to_contract")), name="marketdata_roll_changes_contract"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.trading_day}: {self.from_contract} -> {self.to_contract}"
+
+    def to_domain(self) -> Splice:
+        """The roll as prices."""
+        return Splice(to_day_number(self.trading_day), self.old_close, self.new_close, self.old_open, self.new_open)
+
+
+class DailySettlement(models.Model):
+    """What an exchange published for one instrument and trading day; the prices may lie off the tick grid."""
+
+    instrument = models.ForeignKey(
+        "marketdata.Instrument", models.PROTECT, verbose_name=_("instrument"), related_name="+"
+    )
+    trading_day = models.DateField(_("trading day"))
+    settlement_price = models.FloatField(_("settlement price"))
+    pre_settlement = models.FloatField(_("settlement price of the day before"), null=True, blank=True)
+    upper_limit = models.FloatField(_("upper limit"), null=True, blank=True)
+    lower_limit = models.FloatField(_("lower limit"), null=True, blank=True)
+    source = models.CharField(_("source"), max_length=255, blank=True)
+    created_at = models.DateTimeField(_("stored"), auto_now_add=True)
+
+    objects = DayQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("daily settlement")
+        verbose_name_plural = _("daily settlements")
+        ordering = ["-trading_day", "instrument"]
+        constraints = [
+            models.UniqueConstraint(fields=["instrument", "trading_day"], name="marketdata_settlement_once"),
+            models.CheckConstraint(condition=Q(settlement_price__gt=0), name="marketdata_settlement_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.instrument} {self.trading_day}: {self.settlement_price:g}"

@@ -6,7 +6,7 @@ from typing import Any
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from accounts.roles import shown_role
@@ -26,6 +26,7 @@ from backtests.reports.html import CLOSE_UP_BARS, headlines
 from backtests.reports.notices import notices
 from backtests.reports.report_input import ReportInput
 from backtests.rule_options import rule_pairs
+from backtests.run_document import timing_of
 from backtests.run_report import report_input
 from backtests.services import what_changed
 from quantsite.common.times import SHANGHAI
@@ -40,6 +41,16 @@ CHANGED: dict[str, Promise] = {
 
 FILE_VIEWS = ("report", "report_pdf", "report_json", "fills_csv", "fills_parquet", "equity_csv", "equity_parquet")
 CHART_VIEWS = ("equity_chart", "price_chart", "rolling_chart", "excursions_chart")
+PARTS: dict[str, Promise] = {
+    "load_seconds": pgettext_lazy("part of a run", "load"),
+    "prepare_seconds": pgettext_lazy("part of a run", "prepare"),
+    "run_seconds": pgettext_lazy("part of a run", "run"),
+    "statistics_seconds": pgettext_lazy("part of a run", "statistics"),
+    "hash_seconds": pgettext_lazy("part of a run", "hash"),
+    "store_seconds": pgettext_lazy("part of a run", "store"),
+    "total_seconds": pgettext_lazy("part of a run", "in all"),
+}
+
 DETAIL_VIEWS = ("state", *CHART_VIEWS, "cancel", "again", "share", *FILE_VIEWS)
 
 
@@ -84,7 +95,7 @@ def _result(found: ReportInput, bar_count: int | None) -> dict[str, Any]:
         "rate_tables": tables.rate_tables(found.costs),
         "fills": tables.fills(found),
         "has_rolling": rolling_of(found.days, found.capital, STANDARD_ANNUAL_DAYS) is not None,
-        "has_excursions": bool(found.statistics["standard"]["trade_count"]) and not found.fills.leg.any(),
+        "has_excursions": bool(found.statistics["standard"]["trade_count"]),
         "has_close_up": (bar_count or 0) > 2 * CLOSE_UP_BARS,
     }
 
@@ -110,7 +121,7 @@ def _asked(run: BacktestRun) -> list[tables.Pair]:
         *rule_pairs(run.rules),
         (_("Owner"), run.owner.get_username() if run.owner else _("system")),
         (_("Asked for"), f"{run.created_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"),
-        (_("Load, run, total in seconds"), _seconds(run)),
+        (_("Time by part, seconds"), _seconds(run)),
         (_("Engine version"), run.engine_version),
     ]
     return [tables.Pair(str(name), str(value)) for name, value in facts if value]
@@ -134,7 +145,7 @@ def _period(run: BacktestRun) -> str:
 
 
 def _seconds(run: BacktestRun) -> str:
-    return " / ".join(f"{spent:.3f}" for spent in run.timing.values())
+    return " · ".join(f"{PARTS[name]} {spent:.3f}" for name, spent in timing_of(run).items())
 
 
 def _shares(run: BacktestRun) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from backtests.models import BacktestRun
+from backtests.run_document import timing_of
 from quantsite.common.times import SHANGHAI
 
 WIDTH = 100
@@ -36,7 +37,7 @@ def _print(console: Console, run: BacktestRun) -> None:
         console.print(f"[yellow]! {warning}[/yellow]")
     console.print(_figures(run.statistics["standard"]))
     console.print(f"end equity {run.end_equity:,.2f}   fills {run.fill_count:,}")
-    seconds = "   ".join(f"{name.removesuffix('_seconds')} {spent:.3f} s" for name, spent in run.timing.items())
+    seconds = "   ".join(f"{name.removesuffix('_seconds')} {spent:.3f} s" for name, spent in timing_of(run).items())
     console.print(f"{seconds}\nresult hash {run.result_hash}")
 
 

@@ -1,7 +1,9 @@
 """What a worker does: compute one run, and look after the rows that no message leads to."""
 
+import structlog
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_init, worker_process_init, worker_ready
+from django.db import DatabaseError, connection
 
 from backtests.claims import claim, worker_name
 from backtests.optimise.chunks import take
@@ -11,6 +13,9 @@ from backtests.optimise.walk import finish
 from backtests.optimise.work import TASK_SECONDS, perform, work_for
 from backtests.runner import execute
 from backtests.sweep import sweep
+from backtests.warm import warm_up
+
+log = structlog.get_logger(__name__)
 
 
 @shared_task(name="backtests.run")
@@ -47,6 +52,21 @@ def optimize(run_id: int) -> None:
 def end_walk_forward(run_id: int) -> None:
     """Judge the windows of a walk-forward whose optimisations are over."""
     finish(run_id)
+
+
+@worker_init.connect
+def warm_at_start(**_kwargs: object) -> None:
+    """Before the worker takes its first message, and before it forks: its processes inherit the compiled kernel."""
+    log.info("worker is warm", seconds=round(warm_up(), 3))
+
+
+@worker_process_init.connect
+def connect_at_start(**_kwargs: object) -> None:
+    """A forked process opens its connection before the first message too; without a database it goes on waiting."""
+    try:
+        connection.ensure_connection()
+    except DatabaseError:
+        log.warning("no database yet", exc_info=True)
 
 
 @worker_ready.connect

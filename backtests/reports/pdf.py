@@ -31,7 +31,7 @@ from backtests.reports.palette import LIGHT
 from backtests.reports.pdf_charts import Curve, line_chart
 from backtests.reports.pdf_fonts import BOLD, FIXED, PLAIN, marked
 from backtests.reports.report_input import ReportInput
-from backtests.reports.report_tables import Block, MonthTable, Pair, RateTable
+from backtests.reports.report_tables import Block, DrawdownRow, MonthTable, Pair, RateTable
 
 MARGIN = 15 * mm
 PADDING = 6
@@ -93,6 +93,7 @@ def _figures(texts: dict[str, Any]) -> list[Flowable]:
     """The tables: months, statistics with what they assume, dated rates, fingerprints."""
     return [
         *_months(texts["months"]),
+        *_drawdowns(texts["drawdowns"]),
         *_statistics(texts["blocks"]),
         *[part for table in texts["rate_tables"] for part in _rates(table)],
         KeepTogether([_heading(_("To repeat this run")), _pairs(texts["identity"], WIDTH, font=FIXED, size=7)]),
@@ -199,15 +200,42 @@ def _tint(name: str) -> Color:
     return Color(*(1 - share * (1 - part) for part in (tone.red, tone.green, tone.blue)))
 
 
+def _drawdowns(rows: Sequence[DrawdownRow]) -> list[Flowable]:
+    if not rows:
+        return []
+    names = (
+        _("Depth"),
+        _("Peak"),
+        _("Deepest day"),
+        _("Recovered on"),
+        _("Days down"),
+        _("Days back"),
+        _("Days in all"),
+    )
+    head = [_text(name, 7, colour=MUTED, right=True) for name in names]
+    cells = [[_text(text, 7.5, right=True) for text in row] for row in rows]
+    table = _table([head, *cells], [WIDTH / len(names)] * len(names), [("LINEBELOW", (0, 0), (-1, -2), 0.4, LINE)])
+    return [KeepTogether([_heading(_("The deepest drawdowns")), table])]
+
+
 def _statistics(blocks: Sequence[Block]) -> list[Flowable]:
-    """The blocks beside each other, each with its conventions; they may break over pages."""
+    """The groups of each block in two columns, then what the block assumes; they may break over pages."""
     parts: list[Flowable] = [_heading(_("Statistics"))]
     for block in blocks:
-        half = (len(block.figures) + 1) // 2
-        figures = _columns([_pairs(block.figures[:half], HALF)], [_pairs(block.figures[half:], HALF)])
-        parts += [_subheading(block.title), figures, _subheading(f"{_('Conventions')}: {block.title}")]
-        parts += [_pairs(block.conventions, WIDTH, size=7.5)]
+        parts.append(_subheading(block.title))
+        for group in block.groups:
+            half = (len(group.figures) + 1) // 2
+            sides = [_pairs(part, HALF) for part in (group.figures[:half], group.figures[half:])]
+            title = [_small(group.title)] if group.title else []
+            parts.append(KeepTogether([*title, _columns([sides[0]], [sides[1]])]))
+        parts += [_subheading(f"{_('Conventions')}: {block.title}"), _pairs(block.conventions, WIDTH, size=7.5)]
     return parts
+
+
+def _small(text: str) -> Flowable:
+    paragraph = _text(text, 7.5, colour=MUTED)
+    paragraph.style.spaceBefore = 1.5 * mm
+    return paragraph
 
 
 def _subheading(text: str) -> Flowable:

@@ -40,7 +40,8 @@ def test_json_is_one_object_and_the_run_is_the_one_that_a_worker_makes(asked: Ru
 
 
 def test_files_hold_every_fill_and_every_day(asked: RunRequest, tmp_path: Path) -> None:
-    files = {name: tmp_path / f"{name}.out" for name in ("fills", "equity", "report")}
+    suffixes = {"fills": "csv", "equity": "csv", "report": "html"}
+    files = {name: tmp_path / f"{name}.{suffix}" for name, suffix in suffixes.items()}
     options = [part for name, path in files.items() for part in (f"--{name}", str(path))]
     run(*COSTS, *options)
     stored = BacktestRun.objects.get()

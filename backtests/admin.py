@@ -38,6 +38,7 @@ from backtests.models import BacktestRun, RunStatus
 from backtests.permissions import find_run, visible_runs
 from backtests.reports.embed import ChartDocument, equity_json, excursions_json, price_json, rolling_json
 from backtests.reports.html import CLOSE_UP_BARS
+from backtests.reports.report_input import multipliers_of
 from backtests.result_rows import read_days, read_fills
 from backtests.run_page import page_context, run_url, status_labels
 from backtests.run_report import bars_of
@@ -263,8 +264,8 @@ class BacktestRunAdmin(CompareAdmin):
         return HttpResponse(dumps(state), content_type="application/json")
 
     def equity_chart_view(self, _request: HttpRequest, run: BacktestRun) -> JsonResponse:
-        """The equity chart for ``charts.js``, beside holding the instrument if the run has only one."""
-        return JsonResponse(equity_json(read_days(run), run.capital, None if run.legs else bars_of(run)))
+        """The equity chart for ``charts.js``, beside buying and holding."""
+        return JsonResponse(equity_json(read_days(run), run.capital, bars_of(run)))
 
     def rolling_chart_view(self, _request: HttpRequest, run: BacktestRun) -> JsonResponse:
         """Figures over a moving window; 409 where the run is too short for one."""
@@ -272,11 +273,11 @@ class BacktestRunAdmin(CompareAdmin):
 
     def excursions_chart_view(self, _request: HttpRequest, run: BacktestRun) -> JsonResponse:
         """How far each trade went for and against its holder; 409 for a run without trades."""
-        return _chart(excursions_json(bars_of(run), read_fills(run), float(run.cost_table["multiplier"])))
+        return _chart(excursions_json(bars_of(run), read_fills(run), multipliers_of(run.cost_table)))
 
     def price_chart_view(self, request: HttpRequest, run: BacktestRun) -> JsonResponse:
-        """The price chart with the fills; with ``?end`` of the last bars only, one by one."""
-        bars = bars_of(run)
+        """The price chart of the first instrument with its fills; with ``?end`` of the last bars only, one by one."""
+        bars = bars_of(run)[0]
         if "end" in request.GET:
             bars = bars.take(slice(max(0, len(bars) - CLOSE_UP_BARS), None))
         return JsonResponse(price_json(bars, read_fills(run), run.cost_table["price_tick"]))

@@ -1,30 +1,36 @@
 """A stored run as the value that reports and charts are made of."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from django.utils.translation import gettext_noop
 
 from backtests.models import BacktestRun
 from backtests.reports.report_input import ReportInput
 from backtests.result_rows import read_days, read_fills
+from backtests.run_inputs import data_hash_of, instruments_of
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.intervals import parse_interval
 from marketdata.instruments import session_table
-from marketdata.models import Bar
+from marketdata.series_cache import load
 from quantsite.common.errors import RuleError
 
 DATA_CHANGED = gettext_noop("The stored bars have changed since this run: the price chart shows those of today.")
 
 
-def bars_of(run: BacktestRun) -> BarSeries:
-    """The bars of the run's period as they are stored now."""
-    return Bar.objects.series(run.instrument, run.interval, run.start, run.end)
+def bars_of(run: BacktestRun) -> tuple[BarSeries, ...]:
+    """The bars of the run's period as they are stored now, of each of its instruments, the first one first.
+
+    Raises ``RuleError`` for an instrument that is gone.
+    """
+    return tuple(load(instrument, run.interval, run.start, run.end)[0] for instrument in instruments_of(run))
 
 
 def missing_bars(run: BacktestRun, bars: BarSeries) -> int | None:
     """How many bars between the first and the last one the session table expects and the data lacks.
 
-    None where nobody has told the product's hours or the calendar ends before the bars do.
+    Of the first instrument. None where nobody has told the product's hours or the calendar ends before the bars do.
     """
     if not len(bars):
         return None
@@ -37,18 +43,20 @@ def missing_bars(run: BacktestRun, bars: BarSeries) -> int | None:
     return int(np.count_nonzero(~np.isin(within, bars.start, assume_unique=True)))
 
 
-def report_input(run: BacktestRun, bars: BarSeries | None = None, *, red_up: bool = True) -> ReportInput:
-    """A succeeded run with its rows; with ``bars`` for the price chart a warning if they are no longer the run's."""
-    changed = [DATA_CHANGED] if bars is not None and bars.data_hash() != run.data_hash else []
+def report_input(run: BacktestRun, bars: Sequence[BarSeries] = (), *, red_up: bool = True) -> ReportInput:
+    """A succeeded run with its rows; with ``bars_of(run)`` a warning if they are no longer the run's."""
+    first = bars[0] if bars else None
+    changed = [DATA_CHANGED] if bars and data_hash_of([leg.data_hash() for leg in bars]) != run.data_hash else []
     return ReportInput(
         strategy=run.strategy,
-        instrument=run.instrument.code,
+        instrument=" + ".join((run.instrument.code, *run.legs)),
         interval=run.interval,
         parameters=run.parameters,
         costs=run.cost_table,
         capital=run.capital,
         volume=run.volume,
-        bars=bars,
+        bars=first,
+        further=tuple(bars[1:]),
         fills=read_fills(run),
         days=read_days(run),
         statistics=run.statistics,
@@ -59,7 +67,7 @@ def report_input(run: BacktestRun, bars: BarSeries | None = None, *, red_up: boo
         data_hash=run.data_hash,
         warnings=(*run.warnings, *changed),
         simulated=run.instrument.simulated,
-        missing_bars=None if bars is None else missing_bars(run, bars),
+        missing_bars=None if first is None else missing_bars(run, first),
         run=run.pk,
         owner=run.owner.get_username() if run.owner else "",
         finished_at=run.finished_at,

@@ -3,6 +3,7 @@
 Loading the chart library takes about half a second: the first chart of a process waits for it, its start does not.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
@@ -41,11 +42,11 @@ class ChartDocument(TypedDict):
     caption: str
 
 
-def equity_json(days: DayTable, capital: float, bars: BarSeries | None = None) -> ChartDocument:
-    """Equity and drawdown by trading day; with the run's only ``bars`` beside buying and holding them."""
+def equity_json(days: DayTable, capital: float, bars: Sequence[BarSeries] = ()) -> ChartDocument:
+    """Equity and drawdown by trading day; with the ``bars`` of all legs beside buying and holding them."""
     from backtests.reports.charts import dwarfs, equity_chart  # noqa: PLC0415 - see above
 
-    held = buy_and_hold(days.trading_day, [bars]) if bars is not None else None
+    held = buy_and_hold(days.trading_day, bars)
     benchmark = None if held is None else np.asarray(capital * np.cumprod(1.0 + held), dtype=np.float64)
     chart = equity_chart(days.trading_day, days.equity, days.drawdown, capital, benchmark)
     caption = equity_caption(days.equity, capital)
@@ -77,10 +78,13 @@ def rolling_json(days: DayTable, capital: float, annual_days: int) -> ChartDocum
 
 
 def excursions_json(
-    bars: BarSeries, fills: FillTable, multiplier: float, *, red_up: bool = True
+    bars: Sequence[BarSeries], fills: FillTable, multipliers: Sequence[float], *, red_up: bool = True
 ) -> ChartDocument | None:
-    """How far each closed trade went for and against its holder; None without a trade, or with several instruments."""
-    marks = TradeMarks.of(bars, fills, multiplier)
+    """How far each closed trade went for and against its holder, with bars and multiplier of each leg.
+
+    None without a trade, and where the bars are no longer those of the run.
+    """
+    marks = TradeMarks.of(bars, fills, multipliers)
     if marks is None:
         return None
     from backtests.reports.charts_statistics import excursion_chart  # noqa: PLC0415 - see above
@@ -94,11 +98,13 @@ def excursions_json(
     return chart_document(excursion_chart(marks, red_up=red_up), caption)
 
 
-def price_json(bars: BarSeries, fills: FillTable, price_tick: float, *, red_up: bool = True) -> ChartDocument:
-    """The price with the fills of a run; ``bars`` may be a part of the run's, then with the fills in that part."""
+def price_json(
+    bars: BarSeries, fills: FillTable, price_tick: float, *, red_up: bool = True, leg: int = 0
+) -> ChartDocument:
+    """The price of one leg with its fills; ``bars`` may be a part of the run's, then with the fills in that part."""
     from backtests.reports.charts import price_chart  # noqa: PLC0415 - see above
 
-    data = PriceData.of(bars, fills, price_tick)
+    data = PriceData.of(bars, fills, price_tick, leg)
     return chart_document(price_chart(data, red_up=red_up), _price_caption(bars, data))
 
 

@@ -14,13 +14,16 @@ from backtests.reports import report_tables as tables
 from backtests.reports.assets import inside_json, report_scripts, report_style
 from backtests.reports.embed import ChartDocument, equity_json, excursions_json, price_json, rolling_json
 from backtests.reports.notices import notices
-from backtests.reports.report_input import ReportInput
+from backtests.reports.report_input import ReportInput, multipliers_of, ticks_of
 from backtests.reports.series import wall_clock_labels
 from quantsite.common.times import SHANGHAI
 
 TEMPLATE = "backtests/report.html"
 CLOSE_UP_BARS = 240
 """So many candles fit a page with room between them."""
+
+SHOWN_LEGS = 4
+"""The prices of further instruments are left out: each makes the page a quarter of a megabyte heavier."""
 
 
 class Headline(NamedTuple):
@@ -31,6 +34,14 @@ class Headline(NamedTuple):
     detail: str
     tone: str
     sign: str
+
+
+class PriceChart(NamedTuple):
+    """One chart of a price: an id for its data, a heading ('' for none), the JSON."""
+
+    id: str
+    title: str
+    chart: SafeString
 
 
 def render_report(run: ReportInput) -> str:
@@ -49,6 +60,7 @@ def report_context(run: ReportInput) -> dict[str, Any]:
         "language": get_language() or "en",
         "palette": "red-up" if run.red_up else "green-up",
         "charts": _charts(run),
+        "price_charts": _price_charts(run),
         "style": mark_safe(report_style()),  # noqa: S308  our own file
         "scripts": [mark_safe(script) for script in report_scripts()],  # noqa: S308  the wheel's and ours, escaped
     }
@@ -159,21 +171,27 @@ def _identity(run: ReportInput) -> list[tables.Pair]:
 
 
 def _charts(run: ReportInput) -> dict[str, SafeString]:
-    """The charts by name; ``close_up`` where the whole price cannot show single bars."""
-    bars = run.bars if run.bars is not None and len(run.bars) else None
+    """The charts by name, those of the prices apart; a chart that has nothing to show is left out."""
     charts: dict[str, ChartDocument | None] = {}
     if len(run.days):
-        annual_days = run.conventions["standard"]["annual_days"]
-        charts["equity"] = equity_json(run.days, run.capital, bars)
-        charts["rolling"] = rolling_json(run.days, run.capital, annual_days)
-    if bars is not None:
-        tick = float(run.costs["price_tick"])
-        charts["price"] = price_json(bars, run.fills, tick, red_up=run.red_up)
-        if len(bars) > 2 * CLOSE_UP_BARS:
-            last = int(bars.start[-CLOSE_UP_BARS])
-            charts["close_up"] = price_json(bars.between(last, None), run.fills, tick, red_up=run.red_up)
-        charts["excursions"] = excursions_json(bars, run.fills, float(run.costs["multiplier"]), red_up=run.red_up)
+        charts["equity"] = equity_json(run.days, run.capital, run.series)
+        charts["rolling"] = rolling_json(run.days, run.capital, run.conventions["standard"]["annual_days"])
+    charts["excursions"] = excursions_json(run.series, run.fills, multipliers_of(run.costs), red_up=run.red_up)
     return {name: inline(chart) for name, chart in charts.items() if chart is not None}
+
+
+def _price_charts(run: ReportInput) -> list[PriceChart]:
+    """For each instrument its price with its fills; of the first one the last bars too where the whole hides them."""
+    ticks, found = ticks_of(run.costs), []
+    for leg, (bars, tick) in enumerate(zip(run.series[:SHOWN_LEGS], ticks, strict=False)):
+        title = bars.instrument if len(run.series) > 1 else ""
+        chart = price_json(bars, run.fills, tick, red_up=run.red_up, leg=leg)
+        found.append(PriceChart(f"price-{leg}", title, inline(chart)))
+        if not leg and len(bars) > 2 * CLOSE_UP_BARS:
+            part = bars.between(int(bars.start[-CLOSE_UP_BARS]), None)
+            title = _("The end of the run, bar by bar")
+            found.append(PriceChart("close-up", title, inline(price_json(part, run.fills, tick, red_up=run.red_up))))
+    return found
 
 
 def inline(chart: ChartDocument) -> SafeString:

@@ -81,14 +81,14 @@ class PriceData:
     price_format: str
 
     @classmethod
-    def of(cls, bars: BarSeries, fills: FillTable, price_tick: float, limit: int = MAX_POINTS) -> Self:
-        """The chart's columns, with at most ``limit`` points; prices show the decimals of their tick.
+    def of(cls, bars: BarSeries, fills: FillTable, price_tick: float, leg: int = 0, limit: int = MAX_POINTS) -> Self:
+        """The chart's columns of one ``leg``, with at most ``limit`` points; prices show the decimals of their tick.
 
         Fills before the first bar or after the last one are left out, so that ``bars`` may be a part of a run.
         """
         merged = merge_bars(bars, limit)
         places = tick_places(price_tick)
-        within = np.flatnonzero(_within(bars, fills))
+        within = np.flatnonzero(_within(bars, fills) & (fills.leg == leg))
         crowded = len(within) > MAX_MARKS
         time = wall_clock_ms(merged.start)
         return cls(

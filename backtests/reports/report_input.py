@@ -17,7 +17,8 @@ class ReportInput:
     """One finished run.
 
     ``costs`` is ``CostTable.document()``, ``statistics`` has the blocks ``standard`` and ``vnpy``, ``warnings``
-    the sentences stored with the run. ``bars`` are those of the run (None leaves the price chart out); of
+    the sentences stored with the run. ``bars`` are those of the run's first instrument (None leaves the price charts
+    out), ``further`` those of the others in their order, whose costs stand under ``legs`` in ``costs``; of
     ``fills`` the columns ``bar_index`` and ``slippage`` are not read. ``missing_bars`` counts bars that the
     session table expects and the data lacks, None where nobody counted. ``run`` is the row's number, None for
     a result that is not stored. ``red_up`` is the reader's choice of colours.
@@ -47,4 +48,20 @@ class ReportInput:
     finished_at: datetime | None = None
     seed: int | None = None
     red_up: bool = True
+    further: tuple[BarSeries, ...] = ()
     conventions: Mapping[str, Convention] = field(default_factory=lambda: CONVENTIONS)
+
+    @property
+    def series(self) -> tuple[BarSeries, ...]:
+        """The bars of all instruments, none where there are none."""
+        return () if self.bars is None or not len(self.bars) else (self.bars, *self.further)
+
+
+def multipliers_of(costs: Mapping[str, Any]) -> list[float]:
+    """Units of goods in one lot of each instrument of a run, out of its cost document."""
+    return [float(table["multiplier"]) for table in (costs, *costs.get("legs", ()))]
+
+
+def ticks_of(costs: Mapping[str, Any]) -> list[float]:
+    """The price tick of each instrument of a run, out of its cost document."""
+    return [float(table["price_tick"]) for table in (costs, *costs.get("legs", ()))]

@@ -1,5 +1,6 @@
 """The closed trades of a report, made of its fills, as the columns that the chart of excursions draws."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -33,14 +34,15 @@ class TradeMarks:
     total: int
 
     @classmethod
-    def of(cls, bars: BarSeries, fills: FillTable, multiplier: float) -> Self | None:
-        """The newest trades. None without one, and for a run of several instruments: ``bars`` are those of one."""
-        if not len(bars) or bool(fills.leg.any()):
+    def of(cls, bars: Sequence[BarSeries], fills: FillTable, multipliers: Sequence[float]) -> Self | None:
+        """The newest trades, with bars and multiplier of each leg.
+
+        None without a trade, and where the bars are not those that the fills were made on.
+        """
+        trades = trades_of(replace(fills, bar_index=_places(bars, fills)), multipliers)
+        if not len(trades) or bool((trades.entry_index < 0).any() or (trades.exit_index < 0).any()):
             return None
-        trades = trades_of(replace(fills, bar_index=np.searchsorted(bars.start, fills.start)), [multiplier])
-        if not len(trades) or int(trades.exit_index.max()) >= len(bars):
-            return None  # the stored bars are no longer the run's
-        found = excursions(trades, [bars], [multiplier])
+        found = excursions(trades, bars, multipliers)
         newest = slice(-MAX_TRADES, None)
         return cls(
             mae=0.0 - found.mae[newest],
@@ -59,3 +61,15 @@ class TradeMarks:
         chosen = (self.profit > 0) == won
         every = {"mae": self.mae, "mfe": self.mfe, "profit": self.profit, "entry": self.entry, "time": self.leave}
         return {name: column[chosen] for name, column in every.items()}
+
+
+def _places(bars: Sequence[BarSeries], fills: FillTable) -> npt.NDArray[np.int64]:
+    """The number of the bar of each fill within the bars of its leg; -1 where those have no such bar."""
+    places = np.full(len(fills), -1, dtype=np.int64)
+    for leg, series in enumerate(bars):
+        chosen = np.flatnonzero(fills.leg == leg)
+        place = np.searchsorted(series.start, fills.start[chosen])
+        known = place < len(series)
+        known[known] = series.start[place[known]] == fills.start[chosen[known]]
+        places[chosen[known]] = place[known]
+    return places

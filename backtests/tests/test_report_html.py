@@ -2,7 +2,9 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pytest
@@ -126,16 +128,34 @@ def test_the_language_is_the_reader_s() -> None:
     assert "一月" in Page(html).text
 
 
+def _prices(**changes: Any) -> list[tuple[str, str]]:
+    return [(price.id, price.title) for price in report_context(report_input(**changes))["price_charts"]]
+
+
 def test_a_long_run_gets_a_close_up() -> None:
-    assert set(report_context(report_input())["charts"]) == {"equity", "price", "excursions"}
+    assert _prices() == [("price-0", "")]
     long = bars(2 * CLOSE_UP_BARS + 1)
-    charts = report_context(report_input(bars=long))["charts"]
-    assert set(charts) == {"equity", "price", "close_up", "excursions"}
-    assert json.loads(charts["close_up"])["caption"].startswith(f"{CLOSE_UP_BARS} bars")
+    whole, close_up = report_context(report_input(bars=long))["price_charts"]
+    assert (whole.id, close_up.id, close_up.title) == ("price-0", "close-up", "The end of the run, bar by bar")
+    assert json.loads(close_up.chart)["caption"].startswith(f"{CLOSE_UP_BARS} bars")
 
 
-def test_without_bars_the_price_chart_is_left_out() -> None:
-    assert set(report_context(report_input(bars=None))["charts"]) == {"equity"}
+def test_each_instrument_has_its_price_under_its_name() -> None:
+    costs = report_input().costs
+    legs = {**costs, "legs": [{**costs, "instrument": "hc88.SHFE", "multiplier": 5.0}]}
+    few = report_input().fills
+    split = replace(few, leg=np.array([0, 0, 1, 1], np.int8))
+    other = replace(bars(), instrument="hc88.SHFE")
+    changes = {"fills": split, "costs": legs, "further": (other,)}
+    assert _prices(**changes) == [("price-0", "rb88.SHFE"), ("price-1", "hc88.SHFE")]
+    context = report_context(report_input(**changes))
+    assert [json.loads(price.chart)["caption"][:16] for price in context["price_charts"]] == ["30 bars, 2 fills"] * 2
+    assert set(context["charts"]) == {"equity", "excursions"}
+
+
+def test_without_bars_the_charts_made_of_them_are_left_out() -> None:
+    context = report_context(report_input(bars=None))
+    assert (set(context["charts"]), context["price_charts"]) == ({"equity"}, [])
 
 
 def test_many_fills_show_the_first_and_the_last() -> None:

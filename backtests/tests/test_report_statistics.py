@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_a_ruined_account_has_no_window() -> None:
 
 def test_excursions_are_made_of_the_stored_fills() -> None:
     series = bars()
-    marks = TradeMarks.of(series, fills(series), 10.0)
+    marks = TradeMarks.of([series], fills(series), [10.0])
     assert marks is not None
     assert marks.total == 2
     # long 4001.2 from bar 2 to bar 9 (low 3999, high 4007), short 4002 from bar 9 to bar 20 (out at 4007)
@@ -112,24 +113,33 @@ def test_excursions_are_made_of_the_stored_fills() -> None:
     assert marks.mfe.tolist() == pytest.approx([58.0, 30.0])
     assert marks.profit.tolist() == pytest.approx([8 - 4.0012 - 4.002, -50 - 4.002 - 4.007])
     assert marks.columns(won=True)["mae"].tolist() == []  # both lost: the first one its commission
-    chart = excursions_json(series, fills(series), 10.0)
+    chart = excursions_json([series], fills(series), [10.0])
     assert chart is not None
     json.dumps(chart, allow_nan=False)
 
 
-def test_excursions_of_no_trade_several_legs_or_other_bars_are_not_drawn() -> None:
+def test_excursions_of_two_legs_use_the_bars_and_the_multiplier_of_each() -> None:
     series = bars()
-    assert excursions_json(series, empty_input().fills, 10.0) is None
-    legs = {name: getattr(fills(series), name) for name in FillTable.__slots__}
-    legs["leg"] = np.array([0, 0, 1, 1], np.int8)
-    assert excursions_json(series, FillTable(**legs), 10.0) is None
-    assert excursions_json(series.take(slice(0, 15)), fills(series), 10.0) is None
+    split = replace(fills(series), leg=np.array([0, 0, 1, 1], np.int8))
+    other = replace(series, high=series.high + 100.0)
+    marks = TradeMarks.of([series, other], split, [10.0, 5.0])
+    assert marks is not None
+    assert marks.mae.tolist() == pytest.approx([22.0, (4107 - 4002) * 5.0])
+    assert marks.mfe.tolist() == pytest.approx([58.0, 15.0])
+
+
+def test_excursions_of_no_trade_or_other_bars_are_not_drawn() -> None:
+    series = bars()
+    assert excursions_json([series], empty_input().fills, [10.0]) is None
+    split = replace(fills(series), leg=np.array([0, 0, 1, 1], np.int8))
+    assert excursions_json([series], split, [10.0, 5.0]) is None
+    assert excursions_json([series.take(slice(0, 15))], fills(series), [10.0]) is None
 
 
 def test_the_benchmark_is_drawn_from_the_same_capital() -> None:
     series = bars()
     done = result(series)
-    alone, beside = equity_json(done.days, CAPITAL), equity_json(done.days, CAPITAL, series)
+    alone, beside = equity_json(done.days, CAPITAL), equity_json(done.days, CAPITAL, [series])
     assert "Buying and holding" not in alone["caption"]
     [columns] = _sources(beside["figure"])
     ends = [float(series.close[14]), float(series.close[-1])]
@@ -140,8 +150,8 @@ def test_the_benchmark_is_drawn_from_the_same_capital() -> None:
 def test_a_benchmark_that_would_flatten_the_run_waits_for_a_click() -> None:
     series = bars()  # from 4000.0 to 4001.0 and back: far more than this run made on 100,000
     calm, wild = (_day_table([CAPITAL + step, CAPITAL - step]) for step in (1.0, 100.0))
-    assert "click on its name" in equity_json(calm, CAPITAL, series)["caption"]
-    assert "click on its name" not in equity_json(wild, CAPITAL, series)["caption"]
+    assert "click on its name" in equity_json(calm, CAPITAL, [series])["caption"]
+    assert "click on its name" not in equity_json(wild, CAPITAL, [series])["caption"]
 
 
 def test_so_many_fills_that_marks_would_touch_are_counted() -> None:
@@ -171,7 +181,7 @@ def test_fewer_points_than_stretches_are_counted_one_by_one() -> None:
 
 def test_the_money_of_the_chart_is_that_of_the_block() -> None:
     series = bars()
-    marks = TradeMarks.of(series, fills(series), 10.0)
+    marks = TradeMarks.of([series], fills(series), [10.0])
     assert marks is not None
     found = excursions(trades_of(fills(series), [10.0]), [series], [10.0])
     assert (-marks.mae).tolist() == found.mae.tolist()

@@ -16,3 +16,4 @@ class BacktestsConfig(AppConfig):
         """Let ``/metrics`` tell about backtests, and name the app's alarms."""
         import_module("backtests.metrics")
         import_module("backtests.alarms")
+        import_module("backtests.optimise.admin")

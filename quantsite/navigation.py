@@ -33,7 +33,11 @@ class Group:
 GROUPS: tuple[Group, ...] = (
     Group(
         _("Research"),
-        (Item("backtests.backtestrun", "query_stats", _("Backtests")),),
+        (
+            Item("backtests.backtestrun", "query_stats", _("Backtests")),
+            Item("backtests.optimizationrun", "tune", _("Optimisations")),
+            Item("backtests.walkforwardrun", "step_over", _("Walk-forwards")),
+        ),
     ),
     Group(
         _("Market data"),

@@ -10,10 +10,11 @@ from rest_framework.routers import SimpleRouter
 
 from accounts import api as accounts_api
 from backtests import api as backtests_api
+from backtests.optimise import api as optimise_api
 from marketdata import api as marketdata_api
 from quantsite.web import health, pages
 
-APIS = (accounts_api, marketdata_api, backtests_api)
+APIS = (accounts_api, marketdata_api, backtests_api, optimise_api)
 
 
 def api_patterns() -> list[URLPattern | URLResolver]:

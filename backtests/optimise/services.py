@@ -16,9 +16,17 @@ from django.utils.translation import gettext as _
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.audit import record
+from accounts.permissions import require
 from backtests.optimise.checks import CheckedOptimization, check_optimization
 from backtests.optimise.models import VIEW, OptimizationRun, TrialChunk, WalkForwardRun, WalkForwardWindow
-from backtests.optimise.permissions import demand_add, demand_add_walk, demand_change, find_optimization, find_walk
+from backtests.optimise.permissions import (
+    CHANGE,
+    demand_add,
+    demand_add_walk,
+    demand_change,
+    find_optimization,
+    find_walk,
+)
 from backtests.optimise.requests import OptimizationRequest, WalkForwardRequest
 from backtests.optimise.wake import wake
 from backtests.optimise.windows import windows_of
@@ -97,6 +105,7 @@ def resume_optimization(actor: "User | None", run_id: int, held_by: str = "") ->
 
     Raises ``ConflictError`` for one that has succeeded, or on which somebody works.
     """
+    require(actor, CHANGE)
     run = find_optimization(actor, run_id)
     demand_change(actor, run)
     with transaction.atomic():

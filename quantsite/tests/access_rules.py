@@ -152,11 +152,32 @@ BACKTESTS: dict[str, Rule] = {
     **{f"api/v1/backtests/<pk>/{verb}/": Rule(post=OWNER) for verb in ("cancel", "run-again", "share")},
 }
 
-RULES: dict[str, Rule] = {**PUBLIC, **HOUSE, **CONSOLE, **PEOPLE, **MARKETDATA, **BACKTESTS}
+OPTIMISATIONS: dict[str, Rule] = {
+    **{
+        route: rule
+        for model in ("optimizationrun", "walkforwardrun")
+        for route, rule in {
+            **pages(f"backtests/{model}", RESEARCH),
+            f"admin/backtests/{model}/<object_id>/change/": Rule(OWNER),
+            f"admin/backtests/{model}/<object_id>/history/": Rule(OWNER, OWNER, reading=True),
+        }.items()
+    },
+    "api/v1/optimizations/": Rule(RESEARCH, RESEARCH),
+    "api/v1/optimizations/<pk>/": Rule(OWNER),
+    "api/v1/optimizations/<pk>/trials/": Rule(OWNER),
+    **{f"api/v1/optimizations/<pk>/{verb}/": Rule(post=OWNER) for verb in ("cancel", "resume", "share")},
+    "api/v1/walk-forwards/": Rule(RESEARCH, RESEARCH),
+    "api/v1/walk-forwards/<pk>/": Rule(OWNER),
+    "api/v1/walk-forwards/<pk>/cancel/": Rule(post=OWNER),
+}
+
+RULES: dict[str, Rule] = {**PUBLIC, **HOUSE, **CONSOLE, **PEOPLE, **MARKETDATA, **BACKTESTS, **OPTIMISATIONS}
 
 SOCKETS: dict[str, Audience] = {
     "ws/tasks/": RESEARCH,
 }
+
+SEARCH = ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m")
 
 # Commands that act for somebody: who may, and with which words they are tried.
 ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
@@ -169,6 +190,10 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
     "import_instruments": (RESEARCH, ("{csv}",)),
     "compare": (RESEARCH, ("1", "2")),  # which runs a researcher may see is asked after
     "check_strategy": (RESEARCH, ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--cuts", "1")),
+    # A grid that counts backwards is refused, after the question who asks: nothing is computed.
+    "optimize": (RESEARCH, (*SEARCH, "--grid", "fast=9:5:1")),
+    "walk_forward": (RESEARCH, (*SEARCH, "--grid", "fast=9:5:1", "--in-sample", "5", "--out-of-sample", "2")),
+    "resume_optimization": (RESEARCH, ("1000000",)),  # there is none: said to those who may ask
     "run_backtest": (
         RESEARCH,
         ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--set", "fast=3", "--set", "slow=8"),
@@ -176,4 +201,4 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
 }
 
 # Commands of the machine's operator: they start processes or fill a demonstration, and act for nobody.
-OPERATING = {"demo", "run_platform"}
+OPERATING = {"demo", "optimize_worker", "run_platform"}

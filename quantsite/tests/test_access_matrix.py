@@ -5,7 +5,7 @@ A page, socket or command that is added without a rule fails here, and so does a
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from http.cookies import SimpleCookie
 from importlib import import_module
@@ -32,7 +32,9 @@ from accounts.audit import record
 from accounts.commands import ActorCommand
 from accounts.models import AuditEntry, User
 from accounts.roles import RESEARCHER, TRADER
+from backtests.optimise.requests import OptimizationRequest, WalkForwardRequest
 from backtests.requests import CostOptions, RunRequest
+from backtests.tests.optimisations import optimized, walked
 from backtests.tests.runs import finished
 from marketdata.services import store_simulated_bars
 from quantsite.asgi import CONSUMERS, application
@@ -161,6 +163,9 @@ def build() -> World:
     costs = CostOptions(multiplier=10.0, price_tick=1.0, commission_rate=0.0001, margin_rate=0.1)
     asked = RunRequest("double_ma", sim.code, "5m", parameters={"fast": 3, "slow": 8}, costs=costs)
     run = finished(people["alice"], asked)
+    search = OptimizationRequest(replace(asked, parameters={"slow": 8}), {"fast": "3:4:1"})
+    optimization = optimized(people["alice"], search)
+    walk = walked(people["alice"], WalkForwardRequest(search, in_sample=8, out_of_sample=5))
     keys = {
         "admin/r/<content_type_id>/<object_id>/": "1",
         "user": str(victor.pk),
@@ -175,9 +180,15 @@ def build() -> World:
         "accessattempt": str(attempt.pk),
         "backtestrun": str(run.pk),
         "backtests": str(run.pk),
+        "optimizationrun": str(optimization.pk),
+        "optimizations": str(optimization.pk),
+        "walkforwardrun": str(walk.pk),
+        "walk-forwards": str(walk.pk),
     }
-    secrets = {"canary-wanda", "canary-victor", "canary-alarm", "canary-audit", "canary-login", run.result_hash}
-    seen = {"ada": secrets, "rita": {"canary-alarm", "canary-audit", "canary-login"}, "alice": {run.result_hash}}
+    secrets = {"canary-wanda", "canary-victor", "canary-alarm", "canary-audit", "canary-login"}
+    own = {run.result_hash, optimization.best["result_hash"], optimization.trials.earliest("number").result_hash}
+    secrets |= own
+    seen = {"ada": secrets, "rita": {"canary-alarm", "canary-audit", "canary-login"}, "alice": own}
     return World(people, keys, {name: frozenset(secrets - seen.get(name, set())) for name in PEOPLE})
 
 

@@ -146,13 +146,9 @@ class Exchange:
         if order.kind == "market" or order.triggered:
             return bar.open
         if order.kind == "stop":
-            if order.side > 0 and bar.high >= order.price - EPS:
-                order.triggered = True
-                return max(order.price, bar.open)
-            if order.side < 0 and bar.low <= order.price + EPS:
-                order.triggered = True
-                return min(order.price, bar.open)
-            return None
+            order.triggered = bar.high >= order.price - EPS if order.side > 0 else bar.low <= order.price + EPS
+            farther = max(order.price, bar.open) if order.side > 0 else min(order.price, bar.open)
+            return farther if order.triggered else None
         better = bar.open < order.price - EPS if order.side > 0 else bar.open > order.price + EPS
         beyond = self.tick if self.rules.limit_fill == LimitFill.THROUGH else 0.0
         if order.side > 0 and (better or bar.low <= order.price - beyond + EPS):
@@ -301,9 +297,7 @@ def place(
     size = float(volume) if to_target else float(abs(volume))
     price = bar.close + off * exchange.tick
     beyond = 0.0 if to_target or kind == "market" else distance * exchange.tick
-    exchange.orders.append(
-        Order(kind, side, size, price, beyond, repeat, to_target, index, original=size)
-    )
+    exchange.orders.append(Order(kind, side, size, price, beyond, repeat, to_target, index, original=size))
 
 
 def to_date(day: int) -> date:

@@ -77,12 +77,12 @@ def bar_series(draw: st.DrawFn) -> BarSeries:
 
 
 actions = st.one_of(
-    st.tuples(st.just("market"), st.sampled_from([-3, -1, 1, 2]), st.just(0), st.just(0), st.just(False), st.just(False)),
+    st.sampled_from([("market", volume, 0, 0, False, False) for volume in (-3, -1, 1, 2)]),
     st.tuples(
         st.sampled_from(["limit", "stop"]), st.sampled_from([-3, -1, 1, 2]), st.integers(-10, 10), st.integers(0, 6),
         st.booleans(), st.booleans(),
     ),
-    st.tuples(st.just("cancel"), st.just(0), st.just(0), st.just(0), st.just(False), st.just(False)),
+    st.just(("cancel", 0, 0, 0, False, False)),
 )  # fmt: skip
 scripts = st.dictionaries(st.integers(0, 23), st.lists(actions, min_size=1, max_size=3), min_size=1, max_size=8)
 

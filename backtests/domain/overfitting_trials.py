@@ -67,7 +67,7 @@ def by_average_correlation(returns: Matrix) -> float:
     """``rho + (1 - rho) * N``, from 1 to N: a mean correlation below 0 counts as 0."""
     if not len(returns):
         return 0.0
-    shared = max(0.0, average_correlation(returns))
+    shared = min(1.0, max(0.0, average_correlation(returns)))
     return shared + (1.0 - shared) * len(returns)
 
 

@@ -28,7 +28,7 @@ def around(fast: int, slow: int) -> set[tuple[int, int]]:
 
 
 def test_neighbours_on_a_grid_are_one_step_away_in_every_direction() -> None:
-    values: list[float | None] = [-abs(point["fast"] - 12) - abs(point["slow"] - 50) / 5 for point in GRID]
+    values = [-abs(point["fast"] - 12) - abs(point["slow"] - 50) / 5 for point in GRID]
     found = of(GRID, values)
     assert found.grid
     assert GRID[found.best] == {"fast": 12, "slow": 50}

@@ -82,7 +82,6 @@ class CompareAdmin(AuditedModelAdmin):
             "media": Media(css={"all": ["backtests/runs.css", "backtests/compare.css"]}),
             "chart_url": compare_url(run_ids, f"{NAME}_chart"),
             "file_url": compare_url(run_ids),
-            "opts": self.opts,
         }
         return render(request, TEMPLATE, context)
 

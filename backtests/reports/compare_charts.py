@@ -33,7 +33,7 @@ def comparison_chart(found: Comparison) -> LayoutDOM:
     upper.add_layout(Span(location=100.0, dimension="width", line_color=LIGHT.baseline, line_dash="dashed"))
     above = [_line(upper, run, look, "equity") for run, look in zip(found.runs, LOOKS, strict=False)]
     below = [_line(lower, run, look, "drawdown") for run, look in zip(found.runs, LOOKS, strict=False)]
-    add_axes(upper, date_axis(visible=False), NumeralTickFormatter(format="0,0"))
+    add_axes(upper, date_axis(visible=False), NumeralTickFormatter(format="0,0.[00]"))
     add_axes(lower, date_axis(), NumeralTickFormatter(format="0.[00]"), label="%")
     names = [f"#{run.run} ({_end(run):,.2f})" for run in found.runs]
     add_legend(upper, list(zip(names, above, below, strict=True)))

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from backtests.domain.comparison import FigureRow, number
+from backtests.domain.statistics import HEADLINE
 from backtests.reports import format as form
 from backtests.reports.compare_input import Comparison
 from backtests.reports.labels import BLOCKS, COST_NAMES, RATE_NAMES, Label
@@ -102,7 +103,8 @@ def _fact(name: str, value: Any, first: Any) -> FactCell:
     differs = value != first
     if name in HASHES and value:
         return FactCell(f"{value[:HASH_LETTERS]}…", differs, value)
-    return FactCell(_fact_text(value), differs, "")
+    text = str(value) if name == "seed" else _fact_text(value)
+    return FactCell(text, differs, "")
 
 
 def _fact_text(value: Any) -> str:
@@ -112,7 +114,7 @@ def _fact_text(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, int | float):
-        return form.plain(float(value), 10)
+        return form.count(value) if float(value).is_integer() else form.plain(value, 10)
     if not isinstance(value, list):
         return str(value)
     if len(value) == 1 and isinstance(value[0], Mapping):
@@ -127,14 +129,15 @@ def _rates(row: Mapping[str, Any]) -> str:
 
 
 def figures(found: Comparison) -> list[FigureBlock]:
-    """Every figure that has a name, block by block."""
+    """Every figure that has a name, block by block, those first that people name first."""
     titles = {"standard": _("Standard, by trading day"), "vnpy": _("As vn.py computes them, by calendar date")}
-    rows = found.figures()
+    rows = {(row.block, row.name): row for row in found.figures()}
     blocks = []
     for block, labels in BLOCKS.items():
-        named = [row for row in rows if row.block == block and row.name in labels]
+        names = dict.fromkeys([*(name for name in HEADLINE if name in labels), *labels])
+        named = [_figure(rows[block, name], labels[name]) for name in names if (block, name) in rows]
         if named:
-            blocks.append(FigureBlock(block, titles[block], [_figure(row, labels[row.name]) for row in named]))
+            blocks.append(FigureBlock(block, titles[block], named))
     return blocks
 
 

@@ -222,7 +222,7 @@ def _statistics(blocks: Sequence[Block]) -> list[Flowable]:
     """The groups of each block in two columns, then what the block assumes; they may break over pages."""
     parts: list[Flowable] = [_heading(_("Statistics"))]
     for block in blocks:
-        parts.append(_subheading(block.title))
+        parts += [CondPageBreak(30 * mm), _subheading(block.title)]
         for group in block.groups:
             half = (len(group.figures) + 1) // 2
             sides = [_pairs(part, HALF) for part in (group.figures[:half], group.figures[half:])]

@@ -62,3 +62,7 @@ def _bars() -> BarSeries:
         turnover=unknown,
         open_interest=unknown,
     )
+
+
+if __name__ == "__main__":
+    print(f"compiled and warm in {warm_up():.1f} s")  # noqa: T201 - the one line of a command

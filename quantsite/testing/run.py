@@ -23,11 +23,15 @@ def main(arguments: list[str]) -> int:
     if arguments:
         return _pytest(*arguments)
     with tempfile.TemporaryDirectory(prefix="quantsite-run-") as folder:
-        reports = [Path(folder) / "servers.xml", Path(folder) / "embedded.xml"]
+        reports = [Path(folder) / name for name in ("servers.xml", "interpreted.xml", "embedded.xml")]
+        _say("the compiled ledger, once for all processes that follow")
+        code = _call([sys.executable, "-m", "backtests.warm"], dict(os.environ))
         _say("the suite on PostgreSQL and Redis")
-        code = _pytest(*SPREAD, "--durations=10", "--cov", "--cov-report=", f"--junitxml={reports[0]}")
+        code = _pytest(*SPREAD, "--durations=10", "--cov", "--cov-report=", f"--junitxml={reports[0]}") or code
+        _say("the ledger once more, interpreted: what is compiled must do what stands in the source")
+        code = _interpreted(reports[1]) or code
         _say("the smoke tests on the embedded default")
-        code = _pytest(*SPREAD, "-m", "embedded", f"--junitxml={reports[1]}", size="embedded") or code
+        code = _pytest(*SPREAD, "-m", "embedded", f"--junitxml={reports[2]}", size="embedded") or code
         code = _coverage() or code
         _close(reports)
     return code
@@ -36,6 +40,16 @@ def main(arguments: list[str]) -> int:
 def _pytest(*arguments: str, size: str = "servers") -> int:
     command = [sys.executable, "-m", "pytest", *arguments]
     return _call(command, {**os.environ, "QUANTSITE_TEST_SIZE": size})
+
+
+def _interpreted(report: Path) -> int:
+    """The engine's tests without numba: coverage sees no compiled line, and both must agree with the references."""
+    os.environ["NUMBA_DISABLE_JIT"] = "1"
+    try:
+        chosen = ("backtests/tests/domain", "-k", "test_engine", "-m", "not real_data and not soak")
+        return _pytest(*SPREAD, *chosen, "--cov", "--cov-append", "--cov-report=", f"--junitxml={report}")
+    finally:
+        del os.environ["NUMBA_DISABLE_JIT"]
 
 
 def _coverage() -> int:

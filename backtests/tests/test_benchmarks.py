@@ -72,5 +72,5 @@ def test_a_difference_in_money_is_said(difference: float, explained: float, *, a
         "engine": "peer", "seconds": 3.0, "version": "1.2", "note": "whole units",
         "difference": difference, "explained": explained, "agrees": agrees,
     }  # fmt: skip
-    bare = line | {"engine": "limit", "seconds": 0.5}
-    assert f"  peer: 6.0 x limit; 1.2; {said}; whole units" in list(table.verdict([bare, line], "limit"))
+    bare = line | {"engine": entries.LIMIT, "seconds": 0.5}
+    assert f"  peer: 6.0 x limit; 1.2; {said}; whole units" in list(table.verdict([bare, line]))

@@ -92,18 +92,26 @@ def measure(work: Callable[[], Outcome], budget: float) -> dict[str, Any]:
         ends = time.perf_counter() + budget
         best = _timed(work)
         while time.perf_counter() < ends:
-            best = min(best, _timed(work), key=lambda pair: pair[0])
+            best = min(best, _timed(work), key=lambda run: run.seconds)
     peak = _resident("VmHWM")
     grown = peak - held if peak is not None and held is not None and forgotten else None
-    memory = {"peak_mb": peak, "run_mb": grown}
-    return asdict(best[1]) | {"seconds": best[0], "first_seconds": first[0]} | memory
+    times = {"seconds": best.seconds, "cpu_seconds": best.cpu_seconds, "first_seconds": first.seconds}
+    return asdict(best.outcome) | times | {"peak_mb": peak, "run_mb": grown}
 
 
-def _timed(work: Callable[[], Outcome]) -> tuple[float, Outcome]:
+@dataclass(frozen=True)
+class _Run:
+    outcome: Outcome
+    seconds: float
+    cpu_seconds: float
+
+
+def _timed(work: Callable[[], Outcome]) -> _Run:
+    """One run by the clock on the wall and by the processor time of the whole process."""
     gc.collect()
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     outcome = work()
-    return time.perf_counter() - began, outcome
+    return _Run(outcome, time.perf_counter() - began, time.process_time() - spent)
 
 
 def _forget_peak() -> bool:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.race.bars import export, tick_walk
-from benchmarks.race.entries import CASES, LIMIT, SIZES, Entry, entries
+from benchmarks.race.entries import CASES, SIZES, Entry, entries
 from benchmarks.race.peers import ROOT, environment, python_of
-from benchmarks.race.table import HEAD, row, verdict
+from benchmarks.race.table import Printer
 
 CENT = 0.005
 """Yuan by which two sums of a million products may differ by rounding alone."""
@@ -25,15 +25,14 @@ def main(arguments: list[str]) -> int:
     """Print a line for each measurement; 1 if an engine failed or a PnL differs and nobody knows why."""
     asked = _parser().parse_args(arguments)
     code = 0
+    printer = Printer("json" if asked.json else "markdown" if asked.markdown else "table")
     with tempfile.TemporaryDirectory(prefix="quantsite-bench-") as folder:
-        if not asked.json:
-            print(HEAD)
         for case in asked.case or CASES:
             for bars in [asked.bars] if asked.bars else SIZES[case]:
                 chosen = [entry for entry in entries(case, bars, peers=asked.peers) if asked.full or not entry.full]
                 if asked.engine:
                     chosen = [entry for entry in chosen if entry.engine in asked.engine]
-                lines = list(_shown(_measured(chosen, _stored(bars, Path(folder)), asked.seconds), as_json=asked.json))
+                lines = printer.show(_measured(chosen, _stored(bars, Path(folder)), asked.seconds))
                 code = code or int(len(lines) < len(chosen) or any(not line["agrees"] for line in lines))
     return code
 
@@ -41,6 +40,7 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--markdown", action="store_true", help="the table as docs/benchmarks.md has it")
     parser.add_argument("--peers", action="store_true", help="the other engines too, in environments made on demand")
     parser.add_argument("--full", action="store_true", help="also what takes minutes")
     parser.add_argument("--case", action="append", choices=CASES, help="only this one; may be repeated")
@@ -85,14 +85,3 @@ def _run(entry: Entry, bars: Path, budget: float) -> Line:
     runs = 200 if entry.case == "pairs200" else 1
     named = {"name": entry.case, "engine": entry.engine, "bars": line["bars"], "value": line["seconds"], "unit": "s"}
     return named | line | {"bars_per_second": runs * line["bars"] / line["seconds"]}
-
-
-def _shown(lines: Iterable[Line], *, as_json: bool) -> Iterator[Line]:
-    """Pass the lines on, each printed as it comes; the table ends with what it says of the PnL."""
-    seen: list[Line] = []
-    for line in lines:
-        print(json.dumps(line) if as_json else row(line), flush=True)
-        seen.append(line)
-        yield line
-    if not as_json:
-        print("\n".join(verdict(seen, LIMIT)), flush=True)

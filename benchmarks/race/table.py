@@ -1,7 +1,10 @@
 """The race for a reader: a row for each engine, then how fast it is beside the limit and why a PnL differs."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+from benchmarks.race.entries import LIMIT
 
 Line = dict[str, Any]
 
@@ -10,6 +13,26 @@ HEAD = (
     f"{'fills':>10}{'PnL':>17}{'peak MB':>9}{'run MB':>8}"
 )
 """``without``: the seconds without statistics; ``first``: of the first run, with what is loaded and compiled once."""
+
+
+class Printer:
+    """Prints lines as they come: JSON objects, a table with its verdicts, or the rows of a document."""
+
+    def __init__(self, form: Literal["json", "table", "markdown"]) -> None:
+        self._form = form
+        if form != "json":
+            print(HEAD if form == "table" else MARKDOWN, flush=True)
+
+    def show(self, lines: Iterable[Line]) -> list[Line]:
+        """Print the lines of one case and give them back."""
+        seen: list[Line] = []
+        for line in lines:
+            seen.append(line)
+            if self._form != "markdown":
+                print(json.dumps(line) if self._form == "json" else row(line), flush=True)
+        if self._form != "json":
+            print("\n".join(markdown(seen) if self._form == "markdown" else verdict(seen)), flush=True)
+        return seen
 
 
 def row(line: Line) -> str:
@@ -23,9 +46,29 @@ def row(line: Line) -> str:
     )
 
 
-def verdict(lines: Sequence[Line], limit: str) -> Iterator[str]:
+MARKDOWN = (
+    "| case | engine | bars | seconds | without statistics | CPU seconds | x limit | fills | PnL | peak MB |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
+)
+
+
+def markdown(lines: Sequence[Line]) -> Iterator[str]:
+    """The measurements of one case for a document, best seconds to three figures."""
+    bare = next((line["seconds"] for line in lines if line["engine"] == LIMIT), None)
+    for line in lines:
+        without = "" if line["engine_seconds"] is None else f"{line['engine_seconds']:.3g}"
+        times = f"{line['seconds'] / bare:,.1f}" if bare else ""
+        cells = (
+            *(line["name"], line["engine"], f"{line['bars']:,}", f"{line['seconds']:.3g}", without),
+            *(f"{line['cpu_seconds']:.3g}", times, f"{line['fills']:,}", f"{line['pnl']:,.3f}"),
+            f"{line['peak_mb']:.0f}",
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
+def verdict(lines: Sequence[Line]) -> Iterator[str]:
     """For each engine its version, its time beside the limit's, and its PnL beside the first engine's."""
-    bare = next((line["seconds"] for line in lines if line["engine"] == limit), None)
+    bare = next((line["seconds"] for line in lines if line["engine"] == LIMIT), None)
     for line in lines:
         times = f"{line['seconds'] / bare:,.1f} x limit; " if bare else ""
         yield f"  {line['engine']}: {times}{line['version']}; {_profit(line)}; {line['note']}"

@@ -1,4 +1,4 @@
-"""REST: instruments and bars."""
+"""REST: instruments, bars, rolls and settlements."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -10,17 +10,25 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
 from marketdata.bar_formats import BarCsvRenderer, BarJsonRenderer, BarPage, BarParquetRenderer
+from marketdata.daily_facts import ContractRoll, DailySettlement
 from marketdata.domain.instrument import InstrumentKind
 from marketdata.domain.intervals import interval_name, parse_interval
 from marketdata.instruments import find_instrument
 from marketdata.models import Bar, Instrument
-from marketdata.serializers import BarPageSerializer, InstrumentDetailSerializer, InstrumentSerializer
+from marketdata.serializers import (
+    BarPageSerializer,
+    ContractRollSerializer,
+    DailySettlementSerializer,
+    InstrumentDetailSerializer,
+    InstrumentSerializer,
+)
 from quantsite.common.errors import RuleError
 from quantsite.common.times import iso_utc, ns_to_utc
 from quantsite.web.pagination import NewestFirstCursor
@@ -67,6 +75,39 @@ class InstrumentViewSet(ReadOnlyModelViewSet[Instrument]):
     def get_serializer_class(self) -> type[Serializer[Any]]:
         """More of one instrument than of many."""
         return InstrumentDetailSerializer if self.action == "retrieve" else InstrumentSerializer
+
+
+class DayCursor(NewestFirstCursor):
+    """Pages from the newest trading day back."""
+
+    ordering = ("-trading_day", "instrument_id")
+    page_size = PAGE_SIZE
+
+
+class DayFilter(django_filters.FilterSet):
+    """What narrows a list of trading days."""
+
+    instrument = django_filters.CharFilter(field_name="instrument__code")
+    start = django_filters.DateFilter(field_name="trading_day", lookup_expr="gte")
+    end = django_filters.DateFilter(field_name="trading_day", lookup_expr="lte")
+
+
+class ContractRollViewSet(ListModelMixin, GenericViewSet[ContractRoll]):
+    """Rolls of main-contract series, the newest first; ``instrument`` such as ``rb88.SHFE``, days both included."""
+
+    queryset = ContractRoll.objects.select_related("instrument")
+    serializer_class = ContractRollSerializer
+    filterset_class = DayFilter
+    pagination_class = DayCursor
+
+
+class DailySettlementViewSet(ListModelMixin, GenericViewSet[DailySettlement]):
+    """Settlement prices and limits of trading days, the newest first; days both included."""
+
+    queryset = DailySettlement.objects.select_related("instrument")
+    serializer_class = DailySettlementSerializer
+    filterset_class = DayFilter
+    pagination_class = DayCursor
 
 
 class BarViewSet(GenericViewSet[Bar]):
@@ -159,5 +200,10 @@ def _boundary(query: Mapping[str, str], name: str) -> date | datetime | None:
     raise RuleError("invalid", told % {"text": text}, fields={name: told % {"text": text}})
 
 
-routes = [("instruments", InstrumentViewSet, "instrument"), ("bars", BarViewSet, "bar")]
+routes = [
+    ("instruments", InstrumentViewSet, "instrument"),
+    ("bars", BarViewSet, "bar"),
+    ("rolls", ContractRollViewSet, "roll"),
+    ("settlements", DailySettlementViewSet, "settlement"),
+]
 urlpatterns: list[Any] = []

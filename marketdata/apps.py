@@ -13,6 +13,7 @@ class MarketdataConfig(AppConfig):
     verbose_name = _("Market data")
 
     def ready(self) -> None:
-        """Let ``/metrics`` tell about bars, and name the app's alarms."""
+        """Let ``/metrics`` tell about bars, name the app's alarms, and register the pages beside ``admin.py``."""
         import_module("marketdata.metrics")
         import_module("marketdata.alarms")
+        import_module("marketdata.admin_daily")

@@ -1,5 +1,7 @@
 """Row locks of market data, in one place."""
 
+from collections.abc import Iterable
+
 from marketdata.models import BarCoverage, Instrument
 
 
@@ -10,3 +12,11 @@ def lock_bars(instrument: Instrument, interval: str) -> BarCoverage:
     """
     BarCoverage.objects.get_or_create(instrument=instrument, interval=interval)
     return BarCoverage.objects.select_for_update().get(instrument=instrument, interval=interval)
+
+
+def lock_instruments(keys: Iterable[int]) -> None:
+    """The rows of these instruments, in the order of their keys, locked until the transaction ends.
+
+    Who writes rolls or settlements of them holds this first.
+    """
+    list(Instrument.objects.select_for_update().filter(pk__in=list(keys)).order_by("pk").values_list("pk"))

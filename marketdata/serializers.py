@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from marketdata.daily_facts import ContractRoll, DailySettlement
 from marketdata.instruments import costs_for
 from marketdata.models import BarCoverage, Instrument
 
@@ -130,3 +131,33 @@ class BarPageSerializer(serializers.Serializer[Any]):
     simulated = serializers.BooleanField()
     results = BarSerializer(many=True)
     next = serializers.URLField(allow_null=True)
+
+
+class ContractRollSerializer(serializers.ModelSerializer[ContractRoll]):
+    """One roll; ``trading_day`` is the first one of the new contract."""
+
+    instrument = serializers.CharField(source="instrument.code")
+
+    class Meta:
+        model = ContractRoll
+        fields = [
+            "instrument",
+            "trading_day",
+            "from_contract",
+            "to_contract",
+            "old_close",
+            "new_close",
+            "closes_day",
+            "old_open",
+            "new_open",
+        ]
+
+
+class DailySettlementSerializer(serializers.ModelSerializer[DailySettlement]):
+    """One instrument's settlement of one trading day; null where unknown."""
+
+    instrument = serializers.CharField(source="instrument.code")
+
+    class Meta:
+        model = DailySettlement
+        fields = ["instrument", "trading_day", "settlement_price", "pre_settlement", "upper_limit", "lower_limit"]

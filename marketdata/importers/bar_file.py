@@ -78,24 +78,60 @@ def read_bar_file(path: Path) -> BarFile:
     Raises :class:`RuleError`: ``unreadable_file`` where it is not there or is damaged, ``invalid_header`` where
     columns are missing or unknown. Cells that are no number or no time are refusals of the result.
     """
+    raw = read_table(path, "bars")
+    table, lines, refusals = raw.table, raw.lines, Refusals(path.name)
+    check_header(path.name, table.column_names, REQUIRED, KNOWN)
+    for line, text in raw.broken.items():
+        refusals.add(line, raw.broken_reason(text))
+    wall = _times(table["datetime"], lines, refusals)
+    values = {name: _numbers(name, table, lines, refusals) for name in VALUE_COLUMNS}
+    days = _trading_days(table, lines, refusals)
+    return BarFile(path.name, raw.sha256, lines, wall, values, days, refusals, table, raw.broken)
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A file's cells before anybody asks what they mean: text from CSV, typed columns from Parquet.
+
+    ``lines`` are 1-based (CSV: the header is line 1), shape ``(n,)``; ``broken`` holds the text of the rows whose
+    number of cells differs from the header's, by line.
+    """
+
+    sha256: str
+    table: pa.Table
+    lines: LongColumn
+    broken: dict[int, str]
+
+    def broken_reason(self, text: str) -> str:
+        """What is wrong with such a row."""
+        return f"has {len(_split(text))} cells, the header has {self.table.num_columns}"
+
+
+def read_bytes(path: Path) -> tuple[bytes, str]:
+    """The content of a file, taken out of gzip, and the SHA-256 (hex) of the file itself.
+
+    Raises :class:`RuleError` ``unreadable_file``.
+    """
     try:
         raw = path.read_bytes()
         data = gzip.decompress(raw) if raw.startswith(GZIP_MAGIC) else raw
     except (OSError, EOFError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise RuleError("unreadable_file", f"{path} cannot be read: {reason}.") from error
-    refusals = Refusals(path.name)
+    return data, hashlib.sha256(raw).hexdigest()
+
+
+def read_table(path: Path, what: str) -> RawTable:
+    """Read CSV (plain or gzip) or Parquet; ``what`` the rows are, for the error.
+
+    Raises :class:`RuleError` ``unreadable_file`` where the file is not there or is no such table.
+    """
+    data, sha256 = read_bytes(path)
     try:
         table, lines, broken = _parquet(data) if data.startswith(PARQUET_MAGIC) else _csv(data)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError) as error:
-        raise RuleError("unreadable_file", f"{path} is no file of bars: {_first_line(error)}.") from error
-    _check_header(path.name, table.column_names)
-    for line, text in broken.items():
-        refusals.add(line, f"has {len(_split(text))} cells, the header has {table.num_columns}")
-    wall = _times(table["datetime"], lines, refusals)
-    values = {name: _numbers(name, table, lines, refusals) for name in VALUE_COLUMNS}
-    days = _trading_days(table, lines, refusals)
-    return BarFile(path.name, hashlib.sha256(raw).hexdigest(), lines, wall, values, days, refusals, table, broken)
+        raise RuleError("unreadable_file", f"{path} is no file of {what}: {_first_line(error)}.") from error
+    return RawTable(sha256, table, lines, broken)
 
 
 def _split(text: str) -> list[str]:
@@ -138,18 +174,19 @@ def _parquet(data: bytes) -> tuple[pa.Table, LongColumn, dict[int, str]]:
     return table, np.arange(1, 1 + table.num_rows, dtype=np.int64), {}
 
 
-def _check_header(name: str, columns: Sequence[str]) -> None:
-    unknown = [column for column in columns if column not in KNOWN]
-    missing = [column for column in REQUIRED if column not in columns]
+def check_header(name: str, columns: Sequence[str], required: Sequence[str], known: Sequence[str]) -> None:
+    """Raises :class:`RuleError` ``invalid_header`` for columns that are missing, unknown, or there twice."""
+    unknown = [column for column in columns if column not in known]
+    missing = [column for column in required if column not in columns]
     twice = sorted({column for column in columns if list(columns).count(column) > 1})
     if not (unknown or missing or twice):
         return
     parts = [f"the column {column!r} stands there twice" for column in twice]
     parts += [f"the column {column!r} is missing" for column in missing]
     for column in unknown:
-        close = get_close_matches(column.lower(), KNOWN, n=1)
+        close = get_close_matches(column.lower(), known, n=1)
         parts.append(f"the column {column!r} is unknown" + (f" (did you mean {close[0]!r}?)" if close else ""))
-    raise RuleError("invalid_header", f"{name}: {'; '.join(parts)}. Known columns: {', '.join(KNOWN)}.")
+    raise RuleError("invalid_header", f"{name}: {'; '.join(parts)}. Known columns: {', '.join(known)}.")
 
 
 def _times(column: pa.ChunkedArray, lines: LongColumn, refusals: Refusals) -> LongColumn:

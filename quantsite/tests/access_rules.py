@@ -117,9 +117,13 @@ MARKETDATA: dict[str, Rule] = {
     **pages("marketdata/marginrate", STAFF, add=WATCH, change=WATCH, delete=WATCH),
     **pages("marketdata/instrument", STAFF, change=ADMIN, delete=ADMIN),
     **pages("marketdata/barimport", WATCH | RESEARCH),
+    **pages("marketdata/contractroll", STAFF),
+    **pages("marketdata/dailysettlement", STAFF),
     "api/v1/instruments/": Rule(STAFF),
     "api/v1/instruments/<code>/": Rule(STAFF),
     "api/v1/bars/": Rule(STAFF),
+    "api/v1/rolls/": Rule(STAFF),
+    "api/v1/settlements/": Rule(STAFF),
 }
 
 BACKTESTS: dict[str, Rule] = {
@@ -188,6 +192,8 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
         ("{csv}", "--instrument", "rb2510.SHFE", "--interval", "5m", "--bar-time", "end"),
     ),
     "import_instruments": (RESEARCH, ("{csv}",)),
+    "import_rolls": (RESEARCH, ("{csv}",)),
+    "import_settlements": (RESEARCH, ("{csv}",)),
     "compare": (RESEARCH, ("1", "2")),  # which runs a researcher may see is asked after
     "check_strategy": (RESEARCH, ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--cuts", "1")),
     # A grid that counts backwards is refused, after the question who asks: nothing is computed.

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 class NewestFirstCursor(CursorPagination):
     """Pages by position, not by number: a row added meanwhile neither repeats nor hides another."""
 
-    ordering = "-pk"
+    ordering: str | tuple[str, ...] = "-pk"
     page_size_query_param = "limit"
     max_page_size = 500
 

@@ -1,5 +1,6 @@
 """REST: backtests/."""
 
+from inspect import getdoc
 from typing import Any
 
 import django_filters
@@ -35,6 +36,9 @@ from quantsite.web.pagination import NewestFirstCursor
 from quantsite.web.renderers import OrjsonRenderer
 from strategies import registry
 
+ANNUAL_DAYS = OpenApiParameter(
+    "annual_days", int, enum=[252, 242], description="days in a year of the standard statistics, 252 if left out"
+)
 LANGUAGE = OpenApiParameter("lang", str, description="en or zh-hans; without it the language of the request")
 
 RUNS = OpenApiParameter("runs", str, required=True, description="two to ten numbers with commas, such as 12,15")
@@ -212,11 +216,13 @@ class BacktestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
     @extend_schema(responses=StrategySerializer(many=True))
     @action(detail=False, filterset_class=None, pagination_class=None)
     def strategies(self, request: Request) -> Response:  # noqa: ARG002 - Django's signature
-        """The strategies that can be run, with their parameters."""
+        """The strategies that can be run, with their forms (the fastest first), legs and parameters."""
         known = [
             {
                 "name": name,
-                "description": (registry.get(name).__doc__ or "").strip(),
+                "description": getdoc(registry.get(name)) or "",
+                "forms": registry.forms(name),
+                "legs": registry.legs(name),
                 "parameters": registry.parameters(name),
             }
             for name in registry.names()
@@ -247,7 +253,9 @@ def _queued(run: BacktestRun) -> Response:
 
 def _file(request: Request, run: BacktestRun, kind: str, form: str) -> HttpResponse:
     """A file of the run."""
-    return _answer(services.export_run(_caller(request), run.pk, kind, form, request.query_params.get("lang")))
+    asked = request.query_params
+    made = services.export_run(_caller(request), run.pk, kind, form, asked.get("lang"), asked.get("annual_days"))
+    return _answer(made)
 
 
 def _answer(made: File) -> HttpResponse:

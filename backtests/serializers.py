@@ -313,4 +313,6 @@ class StrategySerializer(serializers.Serializer[Any]):
 
     name = serializers.CharField()
     description = serializers.CharField()
+    forms = serializers.ListField(child=serializers.CharField())
+    legs = serializers.IntegerField()
     parameters = ParameterSerializer(many=True)

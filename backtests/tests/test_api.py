@@ -216,5 +216,7 @@ def test_sharing_needs_somebody_who_is_there(api: Any, alice: User, bob: User, a
 
 def test_the_strategies_say_what_they_take(api: Any, alice: User) -> None:
     strategies = {row["name"]: row for row in api(alice).get(f"{URL}strategies/").json()["results"]}
+    assert (strategies["double_ma"]["forms"], strategies["double_ma"]["legs"]) == (["target", "plain"], 1)
+    assert (strategies["spread"]["forms"], strategies["spread"]["legs"]) == (["plain"], 2)
     fast = strategies["double_ma"]["parameters"][0]
     assert (fast["name"], fast["kind"], fast["default"], fast["minimum"]) == ("fast", "int", 10, 1.0)

@@ -75,6 +75,9 @@ def check_request(request: RunRequest) -> CheckedRequest:
     faults = _Faults()
     parameters = faults.collect("parameters", lambda: _parameters(request))
     interval = faults.collect("interval", lambda: interval_name(parse_interval(request.interval)))
+    if parameters is not None:
+        faults.collect("form", lambda: check_form(request))
+        faults.collect("instrument", lambda: _check_legs(request))
     instruments = _instruments(request, faults)
     if interval:
         for instrument in instruments:
@@ -82,9 +85,6 @@ def check_request(request: RunRequest) -> CheckedRequest:
     for instrument in instruments:
         faults.collect("costs", partial(_check_costs, request, instrument))
     _check_money(request, faults)
-    if parameters is not None:
-        faults.collect("form", lambda: check_form(request))
-        faults.collect("instrument", lambda: _check_legs(request))
     if not faults.fields and interval:
         faults.collect("rules", lambda: check_rules(request, instruments, interval))
     if faults.fields or interval is None or parameters is None:
@@ -93,7 +93,9 @@ def check_request(request: RunRequest) -> CheckedRequest:
 
 
 def _instruments(request: RunRequest, faults: _Faults) -> tuple[Instrument, ...]:
-    """The instruments of all legs that exist."""
+    """The instruments of all legs that exist; none where the legs make no sense."""
+    if "instrument" in faults.fields:
+        return ()
     found = [faults.collect("instrument", partial(_instrument, code)) for code in request.instruments[:MAX_LEGS]]
     return tuple(instrument for instrument in found if instrument)
 

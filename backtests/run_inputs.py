@@ -1,6 +1,5 @@
 """What a run computes on: bars of each leg out of the cache, what they cost, what else is known of them."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +7,12 @@ from typing import Any
 from backtests.domain.costs import CostTable
 from backtests.domain.engine import RunSetup
 from backtests.domain.legs import Facts, Leg
-from backtests.models import BacktestRun
-from backtests.optimise.models import AskedRun
+from backtests.domain.rules import Adjust, Rules, Sessions
+from backtests.facts import facts_for, late_rolls
 from backtests.requests import CostOptions
 from backtests.rule_options import rules_from
 from backtests.run_costs import cost_table
+from backtests.run_legs import Asked, data_hash_of, instruments_of
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import from_day_number
 from marketdata.models import Instrument
@@ -20,17 +20,15 @@ from marketdata.series_cache import load
 from quantsite.common.errors import RuleError
 from strategies.domain.forms import Form
 
-Asked = BacktestRun | AskedRun
-"""What asks for runs: one of its own, or many of an optimisation."""
-
 
 @dataclass(frozen=True, slots=True)
 class RunInputs:
-    """The legs in their order, and one hash over the bars of all."""
+    """The legs in their order, one hash over the bars of all, and sentences to read before believing the figures."""
 
     legs: tuple[Leg, ...]
     setup: RunSetup
     data_hash: str
+    notes: tuple[str, ...] = ()
 
     @property
     def bars(self) -> tuple[BarSeries, ...]:
@@ -50,25 +48,18 @@ class RunInputs:
 
 def inputs_of(run: Asked) -> RunInputs:
     """Everything that the run needs. Raises ``RuleError`` where the request does not fit the data any more."""
-    found = [_leg(instrument, run) for instrument in instruments_of(run)]
+    rules, instruments = rules_from(run.rules), instruments_of(run)
+    found = [_leg(instrument, run, rules) for instrument in instruments]
+    legs, hashes = [leg for leg, _hash in found], [data_hash for _leg, data_hash in found]
     form = Form(run.form) if run.form else None
-    setup = RunSetup(run.capital, run.volume, run.close_at_end, rules_from(run.rules), form)
-    return RunInputs(tuple(leg for leg, _hash in found), setup, data_hash_of([data for _leg, data in found]))
-
-
-def instruments_of(run: Asked) -> list[Instrument]:
-    """The instruments of all legs, the first one first. Raises ``RuleError`` for one that is gone."""
-    if not run.legs:
-        return [run.instrument]
-    known = {row.code: row for row in Instrument.objects.select_related("product").filter(code__in=run.legs)}
-    if gone := [code for code in run.legs if code not in known]:
-        raise RuleError("unknown_instrument", f"There is no instrument {', '.join(gone)} any more.")
-    return [run.instrument, *(known[code] for code in run.legs)]
-
-
-def data_hash_of(hashes: Sequence[str]) -> str:
-    """The data hash of a run: that of its one leg, or the SHA-256 (hex) over those of its legs in their order."""
-    return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode("ascii")).hexdigest()
+    setup = RunSetup(run.capital, run.volume, run.close_at_end, rules, form)
+    notes = [
+        note
+        for instrument, leg in zip(instruments, legs, strict=True)
+        if rules.roll or rules.adjust != Adjust.NONE
+        for note in late_rolls(instrument, leg.bars)
+    ]
+    return RunInputs(tuple(legs), setup, data_hash_of(hashes), tuple(notes))
 
 
 def cost_document(legs: Sequence[Leg]) -> dict[str, Any]:
@@ -78,11 +69,18 @@ def cost_document(legs: Sequence[Leg]) -> dict[str, Any]:
     return first.costs.document() | ({"legs": further} if further else {})
 
 
-def _leg(instrument: Instrument, run: Asked) -> tuple[Leg, str]:
+def _leg(instrument: Instrument, run: Asked, rules: Rules) -> tuple[Leg, str]:
     """One leg and the data hash of its bars. Raises ``RuleError``."""
     bars, data_hash = load(instrument, run.interval, run.start, run.end)
     if not len(bars):
         raise RuleError("no_bars", f"{instrument.code} has no {run.interval} bars in this period.")
     costs = cost_table(instrument, CostOptions.from_mapping(run.costs))
     first, last = (from_day_number(int(day)) for day in bars.trading_day[[0, -1]])
-    return Leg(instrument.code, bars, costs.over(first, last), Facts()), data_hash
+    facts = facts_for(instrument, bars) if asks_for_facts(rules) else Facts()
+    return Leg(instrument.code, bars, costs.over(first, last), facts), data_hash
+
+
+def asks_for_facts(rules: Rules) -> bool:
+    """Whether the rules need more than bars and costs; a plain run does not look for it."""
+    switches = (rules.settlement, rules.price_limits, rules.roll, rules.expiry)
+    return any(switches) or rules.adjust != Adjust.NONE or rules.sessions != Sessions.ALL

@@ -1,14 +1,17 @@
 """A stored run as the value that reports and charts are made of."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext_noop
 
+from backtests.domain.statistics_annual import with_annual_days
+from backtests.domain.statistics_conventions import STANDARD_ANNUAL_DAYS, conventions_with
 from backtests.models import BacktestRun
 from backtests.reports.report_input import ReportInput
 from backtests.result_rows import read_days, read_fills
-from backtests.run_inputs import data_hash_of, instruments_of
+from backtests.run_legs import data_hash_of, instruments_of
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.intervals import parse_interval
@@ -27,6 +30,11 @@ def bars_of(run: BacktestRun) -> tuple[BarSeries, ...]:
     return tuple(load(instrument, run.interval, run.start, run.end)[0] for instrument in instruments_of(run))
 
 
+def statistics_of(run: BacktestRun, annual_days: int) -> dict[str, Any]:
+    """Both blocks of a succeeded run, the standard one with ``annual_days`` in a year."""
+    return {**run.statistics, "standard": with_annual_days(run.statistics["standard"], annual_days)}
+
+
 def missing_bars(run: BacktestRun, bars: BarSeries) -> int | None:
     """How many bars between the first and the last one the session table expects and the data lacks.
 
@@ -43,7 +51,13 @@ def missing_bars(run: BacktestRun, bars: BarSeries) -> int | None:
     return int(np.count_nonzero(~np.isin(within, bars.start, assume_unique=True)))
 
 
-def report_input(run: BacktestRun, bars: Sequence[BarSeries] = (), *, red_up: bool = True) -> ReportInput:
+def report_input(
+    run: BacktestRun,
+    bars: Sequence[BarSeries] = (),
+    *,
+    red_up: bool = True,
+    annual_days: int = STANDARD_ANNUAL_DAYS,
+) -> ReportInput:
     """A succeeded run with its rows; with ``bars_of(run)`` a warning if they are no longer the run's."""
     first = bars[0] if bars else None
     changed = [DATA_CHANGED] if bars and data_hash_of([leg.data_hash() for leg in bars]) != run.data_hash else []
@@ -59,7 +73,7 @@ def report_input(run: BacktestRun, bars: Sequence[BarSeries] = (), *, red_up: bo
         further=tuple(bars[1:]),
         fills=read_fills(run),
         days=read_days(run),
-        statistics=run.statistics,
+        statistics=statistics_of(run, annual_days),
         end_equity=run.end_equity or 0.0,
         result_hash=run.result_hash,
         engine_version=run.engine_version,
@@ -73,4 +87,5 @@ def report_input(run: BacktestRun, bars: Sequence[BarSeries] = (), *, red_up: bo
         finished_at=run.finished_at,
         seed=run.seed,
         red_up=red_up,
+        conventions=conventions_with(annual_days),
     )

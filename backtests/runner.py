@@ -170,7 +170,7 @@ def _row_of(outcome: _Outcome) -> dict[str, Any]:
         "engine_version": ENGINE_VERSION,
         "cost_table": cost_document(inputs.legs),
         "statistics": outcome.statistics,
-        "warnings": warnings_of(result, inputs.legs, inputs.setup.rules),
+        "warnings": [*inputs.notes, *warnings_of(result, inputs.legs, inputs.setup.rules)],
         "bar_count": sum(len(bars) for bars in inputs.bars),
         "first_bar": ns_to_utc(min(int(bars.start[0]) for bars in inputs.bars)),
         "last_bar": ns_to_utc(max(int(bars.start[-1]) for bars in inputs.bars)),

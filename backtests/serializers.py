@@ -13,6 +13,7 @@ from backtests.models import BacktestDay, BacktestFill, BacktestRun
 from backtests.requests import DEFAULT_CAPITAL, DEFAULT_VOLUME, CostOptions, RunRequest
 from backtests.rule_options import RULE_NAMES, RULE_OPTIONS, RuleOption, rules_from
 from backtests.run_document import costs_of, money
+from backtests.run_legs import codes_of
 from quantsite.common.errors import RuleError
 from strategies.domain.forms import Form
 from trading.domain.offsets import Direction, Offset
@@ -225,6 +226,7 @@ class RunDetailSerializer(RunSerializer):
 class FillSerializer(serializers.ModelSerializer[BacktestFill]):
     """One fill; ``start`` is the start of the bar that filled."""
 
+    instrument = serializers.SerializerMethodField()
     direction = serializers.SerializerMethodField()
     offset = serializers.SerializerMethodField()
     commission = MoneyField(read_only=True)
@@ -237,6 +239,8 @@ class FillSerializer(serializers.ModelSerializer[BacktestFill]):
             "seq",
             "start",
             "trading_day",
+            "leg",
+            "instrument",
             "direction",
             "offset",
             "price",
@@ -245,6 +249,10 @@ class FillSerializer(serializers.ModelSerializer[BacktestFill]):
             "slippage",
             "profit",
         )
+
+    def get_instrument(self, fill: BacktestFill) -> str:
+        """The code of the leg's instrument."""
+        return codes_of(fill.run)[fill.leg]
 
     @extend_schema_field(serializers.ChoiceField([side.name.lower() for side in Direction]))
     def get_direction(self, fill: BacktestFill) -> str:

@@ -97,7 +97,7 @@ class RateTable(NamedTuple):
 
 
 class FillRow(NamedTuple):
-    """One fill as texts; ``is_buy`` chooses the colour of the side."""
+    """One fill as texts; ``is_buy`` chooses the colour of the side, ``instrument`` is '' where a run has but one."""
 
     number: str
     time: str
@@ -109,15 +109,20 @@ class FillRow(NamedTuple):
     commission: str
     profit: str
     is_buy: bool
+    instrument: str = ""
 
 
 class FillsShown(NamedTuple):
-    """The first and the last fills; ``skipped`` counts those between as text, '' if none is left out."""
+    """The first and the last fills; ``skipped`` counts those between as text, '' if none is left out.
+
+    ``several`` tells that the run has more than one instrument.
+    """
 
     total: str
     first: list[FillRow]
     skipped: str
     last: list[FillRow]
+    several: bool = False
 
 
 def blocks(run: ReportInput) -> list[Block]:
@@ -219,16 +224,26 @@ def _iso(day: int) -> str:
 
 def fills(run: ReportInput) -> FillsShown:
     """The fills of a run, all of them if they are few."""
-    table, total = run.fills, len(run.fills)
-    places = form.tick_places(run.costs["price_tick"])
+    table, total, legs = run.fills, len(run.fills), _fill_legs(run)
+    several = len(legs) > 1
     if total <= 2 * SHOWN_FILLS:
-        return FillsShown(form.count(total), _fill_rows(table, range(total), places), "", [])
-    first = _fill_rows(table, range(SHOWN_FILLS), places)
-    last = _fill_rows(table, range(total - SHOWN_FILLS, total), places)
-    return FillsShown(form.count(total), first, form.count(total - 2 * SHOWN_FILLS), last)
+        return FillsShown(form.count(total), _fill_rows(table, range(total), legs), "", [], several)
+    first = _fill_rows(table, range(SHOWN_FILLS), legs)
+    last = _fill_rows(table, range(total - SHOWN_FILLS, total), legs)
+    return FillsShown(form.count(total), first, form.count(total - 2 * SHOWN_FILLS), last, several)
 
 
-def _fill_rows(table: FillTable, chosen: range, places: int) -> list[FillRow]:
+def _fill_legs(run: ReportInput) -> list[tuple[str, int]]:
+    """For each leg the name to show ('' for the only one) and the decimals of its prices."""
+    others = run.costs.get("legs", [])
+    places = [form.tick_places(table["price_tick"]) for table in (run.costs, *others)]
+    if not others:
+        return [("", places[0])]
+    codes = [run.instrument.split(" + ")[0], *(table["instrument"] for table in others)]
+    return list(zip(codes, places, strict=True))
+
+
+def _fill_rows(table: FillTable, chosen: range, legs: Sequence[tuple[str, int]]) -> list[FillRow]:
     part = slice(chosen.start, chosen.stop)
     times, days = wall_clock(table.start[part]), iso_days(table.trading_day[part])
     return [
@@ -238,11 +253,12 @@ def _fill_rows(table: FillTable, chosen: range, places: int) -> list[FillRow]:
             trading_day=days[row - chosen.start],
             direction=str(DIRECTIONS[direction_name(int(table.direction[row]))]),
             offset=str(OFFSETS[offset_name(int(table.offset[row]))]),
-            price=form.decimal(float(table.price[row]), places),
+            price=form.decimal(float(table.price[row]), legs[int(table.leg[row])][1]),
             volume=form.plain(float(table.volume[row])),
             commission=form.money(float(table.commission[row])),
             profit=form.DASH if not table.offset[row] else form.money(float(table.profit[row]), signed=True),
             is_buy=bool(table.direction[row] > 0),
+            instrument=legs[int(table.leg[row])][0],
         )
         for row in chosen
     ]

@@ -21,8 +21,10 @@ from backtests.run_document import result_document
 from backtests.tests.runs import finished
 from backtests.tests.test_admin import ADD, form_of, logged_in
 from backtests.tests.test_api import URL, body_of
+from marketdata.daily_facts import ContractRoll, DailySettlement
 from marketdata.models import Instrument
 from quantsite.common.errors import RuleError
+from quantsite.common.times import SHANGHAI
 
 pytestmark = pytest.mark.django_db
 
@@ -163,3 +165,72 @@ def test_sessions_need_bars_within_them(alice: User, asked: RunRequest, sim: Ins
     else:
         with pytest.raises(RuleError, match="no night session"):
             services.run_backtest(alice, changed)
+
+
+def settle(sim: Instrument, day: date, **values: float) -> None:
+    """One stored settlement of the simulated series."""
+    DailySettlement.objects.create(instrument=sim, trading_day=day, settlement_price=3_600.0, **values)
+
+
+@pytest.mark.parametrize(
+    ("rules", "field", "fix"),
+    [
+        (Rules(roll=True), "roll", "import_rolls FILE"),
+        (Rules(adjust=Adjust.RATIO), "adjust", "import_rolls FILE"),
+        (Rules(settlement=True), "settlement", "import_settlements FILE"),
+        (Rules(price_limits=True), "price_limits", "give price_limit"),
+    ],
+)
+def test_a_switch_without_its_data_is_refused_with_the_fix(
+    alice: User, asked: RunRequest, rules: Rules, field: str, fix: str
+) -> None:
+    with pytest.raises(RuleError) as refusal:
+        services.run_backtest(alice, replace(asked, rules=rules))
+    assert fix in refusal.value.fields[field]
+    assert not BacktestRun.objects.exists()
+
+
+def test_settlements_are_used_where_stored_and_the_rest_is_told(
+    alice: User, asked: RunRequest, sim: Instrument
+) -> None:
+    plain = finished(alice, asked)
+    settle(sim, date(2024, 1, 8))
+    run = finished(alice, replace(asked, rules=Rules(settlement=True)))
+    days = run.days.count()
+    sentence = f"{days - 1} of {days} trading days of simrb88.SIM have no stored settlement price"
+    assert any(text.startswith(sentence) for text in run.warnings)
+    equity = {row.trading_day: row.equity for row in run.days.all()}
+    other = {row.trading_day: row.equity for row in plain.days.all()}
+    assert {day for day in equity if equity[day] != pytest.approx(other[day])} == {date(2024, 1, 8)}
+    assert run.result_hash != plain.result_hash, "the rules are part of it"
+
+
+def test_stored_or_estimated_limits_will_do(alice: User, asked: RunRequest, sim: Instrument) -> None:
+    settle(sim, date(2024, 1, 8))
+    with pytest.raises(RuleError, match="No price limits"):
+        services.run_backtest(alice, replace(asked, rules=Rules(price_limits=True)))
+    assert services.run_backtest(alice, replace(asked, rules=Rules(price_limits=True, price_limit=0.05))).pk
+    settle(sim, date(2024, 1, 9), upper_limit=3_700.0)
+    assert services.run_backtest(alice, replace(asked, rules=Rules(price_limits=True))).pk
+
+
+def test_a_stored_roll_is_paid_for(alice: User, asked: RunRequest, sim: Instrument) -> None:
+    ContractRoll.objects.create(
+        instrument=sim,
+        trading_day=date(2024, 1, 15),
+        from_contract="simrb2405.SIM",
+        to_contract="simrb2410.SIM",
+        old_close=3_600.0,
+        new_close=3_500.0,
+        closes_day=date(2024, 1, 12),
+    )
+    plain, rolled = finished(alice, asked), finished(alice, replace(asked, rules=Rules(roll=True)))
+    assert rolled.fill_count == (plain.fill_count or 0) + 2, "out of the old contract, into the new one"
+    assert (rolled.commission or 0) > (plain.commission or 0)
+
+
+def test_night_trades_only(alice: User, asked: RunRequest) -> None:
+    run = finished(alice, replace(asked, rules=Rules(sessions=Sessions.NIGHT)))
+    hours = {fill.start.astimezone(SHANGHAI).hour for fill in run.fills.all()}
+    assert hours
+    assert hours <= {21, 22, 23, 0, 1, 2}

@@ -98,7 +98,9 @@ class BarSeries:
         """The bars one after the other, as plain Python numbers."""
         columns = (getattr(self, name).tolist() for name in VALUE_COLUMNS)
         # A tenth of a microsecond a bar less than Bar._make, which is a Python function.
-        return map(partial(tuple.__new__, Bar), zip(self.start.tolist(), self.trading_day.tolist(), *columns, strict=True))
+        return map(
+            partial(tuple.__new__, Bar), zip(self.start.tolist(), self.trading_day.tolist(), *columns, strict=True)
+        )
 
     def take(self, chosen: slice | npt.NDArray[np.bool_] | LongColumn) -> Self:
         """The chosen bars as a series of their own; a slice shares memory with this one."""

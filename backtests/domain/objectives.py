@@ -84,7 +84,8 @@ class Constraint:
         return 1.0 if value is None else abs(value - self.limit) or 1.0
 
     def __str__(self) -> str:
-        return f"{self.name}{self.operator}{self.limit:.12g}"
+        number = int(self.limit) if self.limit.is_integer() else self.limit
+        return f"{self.name}{self.operator}{number!r}"
 
 
 @dataclass(frozen=True, slots=True)

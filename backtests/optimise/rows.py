@@ -47,7 +47,7 @@ def store_trials(run_id: int, generation: int, trials: Iterable[TrialRow]) -> No
     rows = [_values(run_id, generation, trial) for trial in trials]
     table = connection.ops.quote_name(Trial._meta.db_table)
     listed = ", ".join(connection.ops.quote_name(name) for name in COLUMNS)
-    with connection.cursor() as cursor:
+    with connection.wrap_database_errors, connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({listed}) FROM STDIN") as copy:
                 for row in rows:

@@ -36,6 +36,8 @@ from backtests.optimise.requests import OptimizationRequest, WalkForwardRequest
 from backtests.requests import CostOptions, RunRequest
 from backtests.tests.optimisations import optimized, walked
 from backtests.tests.runs import finished
+from marketdata.daily_facts import ContractRoll, DailySettlement
+from marketdata.models import Instrument
 from marketdata.services import store_simulated_bars
 from quantsite.asgi import CONSUMERS, application
 from quantsite.common.errors import RefusedError
@@ -147,6 +149,16 @@ def cast() -> dict[str, User]:
     return {name: make_user(name, roles.get(name)) for name in PEOPLE if name != "stranger"}
 
 
+def _daily_rows(sim: Instrument) -> None:
+    """A roll and a settlement."""
+    day = date(2024, 1, 8)
+    names = {"from_contract": "simrb2405.SIM", "to_contract": "simrb2410.SIM"}
+    ContractRoll.objects.create(
+        instrument=sim, trading_day=day, closes_day=day, old_close=3_600.0, new_close=3_500.0, **names
+    )
+    DailySettlement.objects.create(instrument=sim, trading_day=day, settlement_price=3_500.5)
+
+
 def build() -> World:
     """Alice's finished run, an alarm, an audit entry, people who wait and work, a failed login."""
     people = cast()
@@ -160,6 +172,7 @@ def build() -> World:
         username="canary-login", ip_address="10.0.0.1", failures_since_start=1, attempt_time=timezone.now()
     )
     sim = store_simulated_bars(None, interval="5m", first=date(2024, 1, 2), last=date(2024, 1, 19), seed=7).instrument
+    _daily_rows(sim)
     costs = CostOptions(multiplier=10.0, price_tick=1.0, commission_rate=0.0001, margin_rate=0.1)
     asked = RunRequest("double_ma", sim.code, "5m", parameters={"fast": 3, "slow": 8}, costs=costs)
     run = finished(people["alice"], asked)

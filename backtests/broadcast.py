@@ -4,43 +4,19 @@ Worker and web process share rows only (an in-process channel layer would not cr
 """
 
 import asyncio
-from datetime import timedelta
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import structlog
 from channels.db import database_sync_to_async
 from django.db import DatabaseError
-from django.db.models import F, Q
-from django.db.models.functions import Now
 
-from backtests.models import OPEN_STATES, BacktestRun, RunQuerySet
+from backtests.models import RunQuerySet
+from backtests.topics import BACKTESTS, TOPICS, State
 
 POLL_SECONDS = 0.5
 DELIVERY_SECONDS = 2.0
-
-JUST_FINISHED = timedelta(seconds=30)
-"""Final states stay in view for this long: a poll that failed or came late still finds them."""
-
-RunState = dict[str, Any]
-"""What a socket tells of a run; keys as in the API's list."""
-
-STATE_COLUMNS = (
-    "status",
-    "progress",
-    "attempt",
-    "cancel_requested",
-    "strategy",
-    "interval",
-    "total_return",
-    "max_drawdown",
-    "sharpe",
-    "trade_count",
-    "error",
-    "created_at",
-    "started_at",
-    "finished_at",
-)
 
 log = structlog.get_logger(__name__)
 
@@ -48,20 +24,18 @@ log = structlog.get_logger(__name__)
 class Listener(Protocol):
     """A socket that wants to hear of runs."""
 
-    async def deliver(self, states: list[RunState]) -> None:
-        """Take the states of all runs that may have changed; pick what is new and allowed."""
+    async def deliver(self, states: Mapping[str, list[State]]) -> None:
+        """Take the states of all that may have changed, by topic; pick what is new and allowed."""
 
 
-def states_of(runs: RunQuerySet) -> list[RunState]:
-    """The states of ``runs``, newest first."""
-    rows = runs.order_by("-pk").values(*STATE_COLUMNS, run=F("pk"), code=F("instrument__code"))
-    return [{"run": row.pop("run"), "instrument": row.pop("code"), **row} for row in rows]
+def states_of(runs: RunQuerySet) -> list[State]:
+    """The states of backtest runs, newest first."""
+    return BACKTESTS.states(runs)
 
 
-def live_states() -> list[RunState]:
-    """The runs that are open or have just come to their end."""
-    recent = Q(status__in=OPEN_STATES) | Q(finished_at__gt=Now() - JUST_FINISHED)
-    return states_of(BacktestRun.objects.all().filter(recent))
+def live_states() -> dict[str, list[State]]:
+    """Of each topic, by the name of its channel of all, what is open or has just come to its end."""
+    return {topic.every: topic.live() for topic in TOPICS}
 
 
 class RunHub:
@@ -95,7 +69,7 @@ class RunHub:
             for listener in list(self._listeners):
                 await self._deliver(listener, states)
 
-    async def _deliver(self, listener: Listener, states: list[RunState]) -> None:
+    async def _deliver(self, listener: Listener, states: Mapping[str, list[State]]) -> None:
         """One socket that is closing, or whose reader has stopped, neither ends nor holds up the others."""
         try:
             async with asyncio.timeout(DELIVERY_SECONDS):

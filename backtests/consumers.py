@@ -1,6 +1,7 @@
-"""``/ws/tasks/``: how backtests get on.
+"""``/ws/tasks/``: how backtests, optimisations and walk-forwards get on.
 
-Channels: ``backtests`` (own and shared runs) and ``backtest:<id>``. After ``{"op": "subscribe", "channels": [...]}``
+Channels: ``backtests`` (own and shared runs) and ``backtest:<id>``, ``optimizations`` and ``optimization:<id>``,
+``walk-forwards`` and ``walk-forward:<id>``. After ``{"op": "subscribe", "channels": [...]}``
 each channel sends one ``snapshot`` (seq 0), then an ``update`` for every change, seq 1, 2, 3 ...; a channel
 that is refused, or is refused from some moment on, sends one ``error`` and is over.
 """
@@ -15,14 +16,12 @@ from django.urls import path
 
 from accounts.audit import record_refusal
 from accounts.models import User
-from backtests.broadcast import RunState, hub, states_of
+from backtests.broadcast import hub
 from backtests.models import VIEW
-from backtests.permissions import visible_runs
+from backtests.topics import State, Topic, topic_of
 from quantsite.common.errors import MissingError, RuleError
 from quantsite.web.sockets import ConsoleConsumer
 
-ALL_RUNS = "backtests"
-ONE_RUN = "backtest:"
 MAX_CHANNELS = 50
 SNAPSHOT_RUNS = 50
 RECHECK_SECONDS = 5.0
@@ -31,13 +30,14 @@ RECHECK_SECONDS = 5.0
 
 @dataclass(slots=True)
 class _Channel:
-    """What one subscription has told so far: run -> the state last sent."""
+    """What one subscription has told so far: row -> the state last sent."""
 
+    topic: Topic
     run_id: int | None
     seq: int = 0
-    sent: dict[int, RunState] = field(default_factory=dict)
+    sent: dict[int, State] = field(default_factory=dict)
 
-    def news(self, states: Mapping[int, RunState]) -> dict[int, RunState]:
+    def news(self, states: Mapping[int, State]) -> dict[int, State]:
         """The states that differ from what was sent, of the runs that this channel is about."""
         chosen = states if self.run_id is None else {self.run_id: states[self.run_id]} if self.run_id in states else {}
         return {run_id: state for run_id, state in chosen.items() if self.sent.get(run_id) != state}
@@ -85,28 +85,41 @@ class TasksConsumer(ConsoleConsumer):
             hub().remove(self)
         await self.send_message("ack", identifier=message.get("id"), data={"channels": names})
 
-    async def deliver(self, states: list[RunState]) -> None:
+    async def deliver(self, states: Mapping[str, list[State]]) -> None:
         """Send what is new on each channel, after asking again who may see it."""
-        by_id = {state["run"]: state for state in states}
-        news = {name: channel.news(by_id) for name, channel in self.channels.items()}
-        asked = {run_id for fresh in news.values() for run_id in fresh}
+        by_id = {every: {state["run"]: state for state in rows} for every, rows in states.items()}
+        news = {name: channel.news(by_id[channel.topic.every]) for name, channel in self.channels.items()}
+        asked = self._asked(news)
         if time.monotonic() >= self.recheck_at:
             self.recheck_at = time.monotonic() + RECHECK_SECONDS
-            asked |= {channel.run_id for channel in self.channels.values() if channel.run_id is not None}
+            for channel in self.channels.values():
+                if channel.run_id is not None:
+                    asked.setdefault(channel.topic, set()).add(channel.run_id)
         if not asked:
             return
         allowed = await database_sync_to_async(self._visible)(asked)
         for name, fresh in news.items():
-            run_id = self.channels[name].run_id if name in self.channels else None
-            if run_id in asked and run_id not in allowed:
+            found = self.channels.get(name)
+            if found is None:
+                continue
+            seen = allowed.get(found.topic, set())
+            if found.run_id in asked.get(found.topic, set()) and found.run_id not in seen:
                 await self._drop(name)
             else:
-                await self._tell(name, [state for number, state in fresh.items() if number in allowed])
+                await self._tell(name, [state for number, state in fresh.items() if number in seen])
+
+    def _asked(self, news: Mapping[str, Mapping[int, State]]) -> dict[Topic, set[int]]:
+        """The rows, by topic, of which there is something new to tell."""
+        asked: dict[Topic, set[int]] = {}
+        for name, fresh in news.items():
+            if fresh:
+                asked.setdefault(self.channels[name].topic, set()).update(fresh)
+        return asked
 
     async def _open(self, name: str, identifier: Any) -> None:
         try:
-            channel = _Channel(_run_id(name))
-            states = await database_sync_to_async(self._snapshot)(channel.run_id)
+            channel = _Channel(*topic_of(name))
+            states = await database_sync_to_async(self._snapshot)(channel.topic, channel.run_id)
         except RuleError as error:
             data = {"code": error.code, "detail": error.text, "fields": error.fields}
             await self.send_message("error", channel=name, data=data, identifier=identifier)
@@ -122,7 +135,7 @@ class TasksConsumer(ConsoleConsumer):
         data = {"code": "unknown_channel", "detail": f"There is no channel {name!r} for you any more", "fields": {}}
         await self.send_message("error", channel=name, data=data)
 
-    async def _tell(self, name: str, states: list[RunState]) -> None:
+    async def _tell(self, name: str, states: list[State]) -> None:
         channel = self.channels.get(name)
         if channel is None:
             return
@@ -131,22 +144,26 @@ class TasksConsumer(ConsoleConsumer):
             channel.sent[state["run"]] = state
             await self.send_message("update", channel=name, seq=channel.seq, data=state)
 
-    def _snapshot(self, run_id: int | None) -> list[RunState]:
-        """The newest visible runs, or the one run. Raises ``MissingError`` for a run that is not visible."""
-        runs = visible_runs(_user(self.scope))
+    def _snapshot(self, topic: Topic, run_id: int | None) -> list[State]:
+        """The newest visible rows, or the one. Raises ``MissingError`` for one that is not visible."""
+        rows = topic.visible(_user(self.scope))
         if run_id is None:
-            return states_of(runs.filter(pk__in=runs.order_by("-pk").values("pk")[:SNAPSHOT_RUNS]))
-        states = states_of(runs.filter(pk=run_id))
+            return topic.states(rows.filter(pk__in=rows.order_by("-pk").values("pk")[:SNAPSHOT_RUNS]))
+        states = topic.states(rows.filter(pk=run_id))
         if not states:
-            raise MissingError("unknown_channel", f"There is no backtest run {run_id}")
+            raise MissingError("unknown_channel", f"There is no channel {topic.one}{run_id} for you")
         return states
 
-    def _visible(self, run_ids: set[int]) -> set[int]:
-        """Which of the runs the user may see at this moment."""
+    def _visible(self, asked: Mapping[Topic, set[int]]) -> dict[Topic, set[int]]:
+        """Which of the rows the user may see at this moment."""
         try:
-            return set(visible_runs(_user(self.scope)).filter(pk__in=run_ids).values_list("pk", flat=True))
+            user = _user(self.scope)
         except MissingError:
-            return set()
+            return {}
+        return {
+            topic: set(topic.visible(user).filter(pk__in=ids).values_list("pk", flat=True))
+            for topic, ids in asked.items()
+        }
 
 
 def _names(message: Mapping[str, Any]) -> list[str]:
@@ -154,16 +171,6 @@ def _names(message: Mapping[str, Any]) -> list[str]:
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise RuleError("invalid_channels", 'Give "channels", a list of names such as "backtests" or "backtest:1"')
     return list(dict.fromkeys(names))
-
-
-def _run_id(name: str) -> int | None:
-    """The run of a channel, ``None`` for the channel of all. Raises ``MissingError`` for another name."""
-    if name == ALL_RUNS:
-        return None
-    number = name.removeprefix(ONE_RUN)
-    if number != name and number.isascii() and number.isdigit() and len(number) <= 18:
-        return int(number)
-    raise MissingError("unknown_channel", f"There is no channel {name!r} on this socket")
 
 
 def _user(scope: Mapping[str, Any]) -> User:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Min
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from backtests.models import BacktestRun, RunStatus
+from backtests.optimise.models import OptimizationRun
 from quantsite.web.metrics import register_collector
 
 BUCKETS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -28,6 +29,21 @@ def backtest_metrics() -> Iterator[Metric]:
     age = (timezone.now() - oldest).total_seconds() if oldest else 0.0
     yield GaugeMetricFamily("quantsite_backtest_queue_age_seconds", "Age of the oldest waiting run", value=age)
     yield _seconds()
+    yield from _optimizations()
+
+
+def _optimizations() -> Iterator[Metric]:
+    """Optimisations by status, and the trials of those that are not over."""
+    runs = GaugeMetricFamily("quantsite_optimization_runs", "Optimisations by status", labels=["status"])
+    counted = dict(OptimizationRun.objects.order_by().values_list("status").annotate(Count("pk")))
+    for status in RunStatus.values:
+        runs.add_metric([status], counted.get(status, 0))
+    yield runs
+    sums = OptimizationRun.objects.all().open().aggregate(total=Sum("total"), done=Sum("done"))
+    trials = GaugeMetricFamily("quantsite_optimization_trials", "Trials of open optimisations", labels=["state"])
+    trials.add_metric(["wanted"], sums["total"] or 0)
+    trials.add_metric(["done"], sums["done"] or 0)
+    yield trials
 
 
 def _seconds() -> HistogramMetricFamily:

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from backtests.domain.result import idle_result
 from backtests.domain.statistics import standard
@@ -133,7 +134,7 @@ def statistic_names() -> tuple[str, ...]:
     return tuple(name for name, value in figures.items() if value is None or isinstance(value, int | float))
 
 
-def pareto_front(scores: Sequence[Sequence[float]]) -> list[int]:
+def pareto_front(scores: Sequence[Sequence[float]] | npt.NDArray[np.float64]) -> list[int]:
     """The places of the points that no other beats in one score without losing in another, in their order."""
     points = np.asarray(scores, dtype=np.float64)
     order = np.lexsort(tuple(-column for column in points.T[::-1])) if len(points) else np.empty(0, int)

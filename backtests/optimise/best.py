@@ -6,11 +6,9 @@ import numpy as np
 from django.db.models import F
 
 from backtests.domain.objectives import pareto_front
+from backtests.optimise.batches import FETCH, batched
 from backtests.optimise.inputs import Inputs
 from backtests.optimise.models import OptimizationRun, Trial
-
-FETCH = 10_000
-"""Rows fetched at a time."""
 
 
 def best_of(run: OptimizationRun, inputs: Inputs) -> dict[str, Any]:
@@ -45,8 +43,8 @@ def document_of(trial: Trial, inputs: Inputs) -> dict[str, Any]:
 def front_of(run: OptimizationRun) -> list[int]:
     """The numbers of the feasible trials on the Pareto front, ascending."""
     rows = run.trials.filter(feasible=True).order_by("number").values_list("number", "objectives")
-    found = list(rows.iterator(FETCH))
-    if not found:
+    parts = [np.array([(number, *scores) for number, scores in part]) for part in batched(rows.iterator(FETCH))]
+    if not parts:
         return []
-    numbers = np.array([number for number, _scores in found])
-    return [int(numbers[place]) for place in pareto_front(np.array([scores for _number, scores in found]).tolist())]
+    table = np.concatenate(parts)
+    return [int(table[place, 0]) for place in pareto_front(table[:, 1:])]

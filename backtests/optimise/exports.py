@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from io import BytesIO, StringIO
 from typing import Any
 
+from backtests.optimise.batches import FETCH, batched
 from backtests.optimise.models import OptimizationRun, Trial
 from backtests.run_document import money
 
-FETCH = 10_000
 FIXED = ("number", "net_profit", "fills", "result_hash", "feasible", "error")
 
 
@@ -50,7 +50,7 @@ def parquet_bytes(run: OptimizationRun) -> bytes:
     schema = pa.schema([(name, _kind(run, name, pa)) for name in columns])
     file = BytesIO()
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        for rows in _groups(rows_of(run, columns)):
+        for rows in batched(rows_of(run, columns)):
             columnar = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
             writer.write_table(pa.Table.from_pydict(columnar, schema=schema))
     return file.getvalue()
@@ -68,17 +68,6 @@ def _kind(run: OptimizationRun, name: str, pa: Any) -> Any:
     value = first.parameters.get(name) if first else None
     kinds = {bool: pa.bool_(), int: pa.int64(), str: pa.string()}
     return kinds.get(type(value), pa.float64())
-
-
-def _groups(rows: Iterator[list[Any]]) -> Iterator[list[list[Any]]]:
-    group: list[list[Any]] = []
-    for row in rows:
-        group.append(row)
-        if len(group) == FETCH:
-            yield group
-            group = []
-    if group:
-        yield group
 
 
 def _values(trial: Trial) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Finding and making instruments, and the facts that belong to one: reads that services and pages share."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from difflib import get_close_matches
@@ -135,26 +136,22 @@ def _likely_product(code: InstrumentCode) -> Product | None:
     return known[close[0]] if close else None
 
 
-def price_terms(product: Product, code: InstrumentCode) -> tuple[Dated[ContractTerms], ...]:
-    """What multiplier and tick of the instrument were over the years; of a product of the desk, what its row says."""
-    try:
-        return terms_history(product.exchange_id, product.code, code.year, code.month)
-    except MissingError:
-        return (Dated(product.first_day, ContractTerms(float(product.multiplier), float(product.price_tick))),)
-
-
 def dated_terms(instrument: Instrument) -> tuple[Dated[ContractTerms], ...]:
     """Multiplier and tick of a stored instrument over the years, ascending; never empty.
 
-    Where the instrument's own row says what no year of that history does, somebody knows better: it holds always.
+    A figure of the instrument's own row that no year of its history has is somebody's correction: it holds always.
     """
-    own = ContractTerms(float(instrument.multiplier), float(instrument.price_tick))
-    product = instrument.product
+    product, multiplier, tick = instrument.product, float(instrument.multiplier), float(instrument.price_tick)
+    month = (instrument.delivery_year, instrument.delivery_month)
     try:
-        history = terms_history(product.exchange_id, product.code, instrument.delivery_year, instrument.delivery_month)
+        history = terms_history(product.exchange_id, product.code, *month)
     except MissingError:
-        history = ()
-    return history if own in {row.value for row in history} else (Dated(product.first_day, own),)
+        return (Dated(product.first_day, ContractTerms(multiplier, tick)),)
+    if multiplier not in {row.value.multiplier for row in history}:
+        history = tuple(Dated(row.valid_from, replace(row.value, multiplier=multiplier)) for row in history)
+    if tick not in {row.value.price_tick for row in history}:
+        history = tuple(Dated(row.valid_from, replace(row.value, price_tick=tick)) for row in history)
+    return history
 
 
 def _make(code: InstrumentCode, on: date) -> Instrument:

@@ -383,6 +383,7 @@ class BarImport(models.Model):
     merged_auctions = models.PositiveIntegerField(_("auctions merged"), default=0)
     warning_count = models.PositiveIntegerField(_("warnings"), default=0)
     warnings = models.JSONField(_("warnings in full"), default=list)
+    after_expiry = models.PositiveIntegerField(_("bars after the last trading day"), default=0)
     simulated = models.BooleanField(_("simulated"), default=False)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, verbose_name=_("by"), null=True, blank=True, related_name="+"

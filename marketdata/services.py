@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,7 +20,7 @@ from accounts.permissions import require
 from marketdata import bar_store
 from marketdata.alarms import check_calendar
 from marketdata.domain.bars import VALUE_COLUMNS, BarSeries
-from marketdata.domain.calendar import SATURDAY, from_day_number
+from marketdata.domain.calendar import SATURDAY, from_day_number, to_day_number
 from marketdata.domain.codes import parse_code
 from marketdata.domain.intervals import interval_name, parse_interval
 from marketdata.domain.simulation import simulate_bars
@@ -32,9 +31,9 @@ from marketdata.importers.instrument_file import read_instrument_file
 from marketdata.instrument_store import InstrumentCounts, store_instruments
 from marketdata.instruments import (
     costs_for,
+    dated_terms,
     ensure_instrument,
     find_instrument,
-    price_terms,
     session_table,
     trading_calendar,
 )
@@ -82,7 +81,11 @@ class BarImportOptions:
 
 @dataclass(frozen=True)
 class ImportOutcome:
-    """What an import did. ``warnings`` are the bars outside the trading hours: line and time as in the file."""
+    """What an import did. ``warnings`` are the bars outside the trading hours: line and time as in the file.
+
+    ``after_expiry`` counts the bars of days after the contract's last trading day, ``first_after_expiry`` is the
+    line of the first one: mostly the data of another contract, or a last day that was computed wrong.
+    """
 
     instrument: Instrument
     interval: str
@@ -95,6 +98,8 @@ class ImportOutcome:
     warnings: list[tuple[int, str]] = field(default_factory=list)
     rejects: Path | None = None
     import_id: int | None = None
+    after_expiry: int = 0
+    first_after_expiry: int | None = None
 
 
 def no_progress(_stage: str, _done: int, _total: int) -> None:
@@ -124,9 +129,7 @@ def import_bars(
     progress("read", len(file), len(file))
     with transaction.atomic():
         row = ensure_instrument(instrument, _first_day(file))
-        terms = price_terms(row.product, code)
-        if float(row.price_tick) not in {dated.value.price_tick for dated in terms}:
-            terms = tuple(_with_tick(dated, float(row.price_tick)) for dated in terms)
+        terms = dated_terms(row)
         rules = BarRules(
             minutes=minutes,
             bar_time=bar_time,
@@ -158,11 +161,6 @@ def _first_day(file: BarFile) -> date:
     return datetime.fromisoformat(wall_text(int(sound[0]))).date()
 
 
-def _with_tick(dated: Any, tick: float) -> Any:
-    """The same terms with the price tick that the instrument's own row says."""
-    return type(dated)(dated.valid_from, type(dated.value)(dated.value.multiplier, tick))
-
-
 def _store(
     actor: User | None,
     row: Instrument,
@@ -186,6 +184,7 @@ def _store(
         bar_store.delete(found.stored, coverage)
         bar_store.insert(series.take(found.different), coverage)
     bar_store.insert(series.take(found.new), coverage, partial(progress, "store"))
+    late = _after_expiry(row, bars)
     outcome = ImportOutcome(
         instrument=row,
         interval=series.interval,
@@ -197,10 +196,20 @@ def _store(
         merged_auctions=bars.merged_auctions,
         warnings=[(bar.line, bar.wall) for bar in bars.outside],
         rejects=options.rejects if len(file.refusals) else None,
+        after_expiry=len(late),
+        first_after_expiry=late[0] if late else None,
     )
     if outcome.rejects:
         _write_rejects(file, outcome.rejects)
     return _finish(actor, outcome, coverage, {"source": file.name, "sha256": file.sha256, "bar_time": options.bar_time})
+
+
+def _after_expiry(row: Instrument, bars: PreparedBars) -> list[int]:
+    """The lines of the bars whose trading day comes after the contract's last one."""
+    if row.expires is None:
+        return []
+    lines: list[int] = bars.lines[bars.series.trading_day > to_day_number(row.expires)].tolist()
+    return lines
 
 
 def _difference(series: BarSeries, here: int, stored: BarSeries, there: int) -> str:
@@ -250,6 +259,7 @@ def _finish(
             merged_auctions=outcome.merged_auctions,
             warning_count=len(outcome.warnings),
             warnings=outcome.warnings,
+            after_expiry=outcome.after_expiry,
             simulated=outcome.instrument.simulated,
             actor=actor,
             **source,

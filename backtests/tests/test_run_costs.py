@@ -49,9 +49,10 @@ def test_a_contract_changes_with_the_day_too() -> None:
     assert december.over(date(2019, 4, 8), date(2019, 7, 9)).price_tick == 0.05
 
 
-def test_what_the_desk_corrected_holds_always() -> None:
+def test_what_the_desk_corrected_holds_always_the_other_figure_stays_dated() -> None:
     gold = ensure_instrument("au88.SHFE", date(2024, 1, 2))
     gold.multiplier = Decimal(999)
     gold.save()
-    assert [row.value.multiplier for row in dated_terms(gold)] == [999]
-    assert cost_table(gold, NONE).tick_on(date(2010, 1, 5)) == 0.02
+    assert {row.value.multiplier for row in dated_terms(gold)} == {999}
+    table = cost_table(gold, NONE)
+    assert [table.tick_on(date(year, 1, 5)) for year in (2010, 2024)] == [0.01, 0.02]

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from django.core.management import call_command
 
 from accounts.models import AuditEntry, User
 from marketdata.models import Bar, BarCoverage, BarImport, Instrument
@@ -221,3 +222,18 @@ def test_an_unknown_product_says_which_is_likely_meant(tmp_path: Path) -> None:
     path = write_bars(tmp_path / "rb.csv", *SOUND)
     with pytest.raises(MissingError, match="Did you mean 'rb' of SHFE"):
         import_bars(None, path, "rb2405.DCE", "5m", END)
+
+
+def test_bars_after_the_last_trading_day_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """rb2405 ends on 2024-05-15; two of three bars are later."""
+    rows = [f"2024-05-{day} 09:05:00,3600,3610,3590,3600,10" for day in (15, 16, 17)]
+    path = write_bars(tmp_path / "late.csv", *rows)
+    words = ("--instrument", "rb2405.SHFE", "--interval", "5m", "--bar-time", "end")
+    call_command("import_bars", str(path), *words)
+    told = capsys.readouterr()
+    assert "2 bars lie after rb2405.SHFE's last trading day 2024-05-15, the first one in line 3" in told.err
+    assert "3 stored" in told.out
+    assert BarImport.objects.get().after_expiry == 2
+    sound = write_bars(tmp_path / "sound.csv", *SOUND)
+    outcome = import_bars(None, sound, "rb2405.SHFE", "5m", BarImportOptions("end"))
+    assert (outcome.after_expiry, outcome.first_after_expiry) == (0, None)

@@ -249,3 +249,24 @@ def test_the_commands_say_what_they_did(tmp_path: Path, capsys: pytest.CaptureFi
     assert told.err.startswith("line 3: rb88.SHFE rolls to rb1905.SHFE")
     call_command("import_settlements", str(settled(tmp_path / "s.csv", SETTLED)))
     assert capsys.readouterr().out == "1 rows read, 1 stored, 0 unchanged, 0 replaced, 0 warnings\n"
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(
+    ("code", "file", "new", "old"),
+    [("rb88.SHFE", "SHFE.rb.HOT_5m_2014-2019", 16, 2), ("TA88.CZCE", "CZCE.TA.HOT_5m_2019-2020", 4, 0)],
+)
+def test_the_lists_date_is_the_first_day_of_the_new_contract(
+    shared_data: Path, code: str, file: str, new: int, old: int
+) -> None:
+    """On that day the recorded main-contract bars close at the new contract's close; on two days the recorder had not
+    rolled yet, and they close at the old one's. So both closes of the list are of that day, not of the day before.
+    """
+    import_rolls(None, shared_data / "reference" / "wt_hots.json.gz")
+    lines = gzip.decompress((shared_data / "bars" / f"{file}.csv.gz").read_bytes()).decode().splitlines()[1:]
+    last = {line[:10]: float(line.split(",")[4]) for line in lines if "08:00" < line[11:16] < "16:00"}
+    rolls = ContractRoll.objects.of(Instrument.objects.get(code=code))
+    met = [(roll, last[str(roll.trading_day)]) for roll in rolls if str(roll.trading_day) in last]
+    assert sum(close == roll.new_close for roll, close in met) == new
+    assert sum(close == roll.old_close for roll, close in met) == old
+    assert len(met) == new + old, "every close of the list is met"

@@ -64,6 +64,10 @@ class Command(ActorCommand):
         if hidden > 0:
             where = f" (all stand in import {outcome.import_id})" if outcome.import_id else ""
             self.stderr.write(f"... and {hidden} more bars outside the trading hours{where}")
+        if outcome.after_expiry:
+            code, last = outcome.instrument.code, outcome.instrument.expires
+            days = f"{outcome.after_expiry} bars lie after {code}'s last trading day {last}"
+            self.stderr.write(f"{days}, the first one in line {outcome.first_after_expiry}: is it the right contract?")
 
 
 def _progress() -> Progress:

@@ -33,7 +33,7 @@ from backtests.admin_forms import (
     parameter_fields,
 )
 from backtests.broadcast import states_of
-from backtests.domain.statistics_conventions import STANDARD_ANNUAL_DAYS
+from backtests.domain.statistics_annual import known_annual_days
 from backtests.models import BacktestRun, RunStatus
 from backtests.permissions import find_run, visible_runs
 from backtests.reports.embed import ChartDocument, equity_json, excursions_json, price_json, rolling_json
@@ -159,9 +159,13 @@ class BacktestRunAdmin(CompareAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> Any:
-        """The page of one run."""
+        """The page of one run; ``?annual_days=242`` reads its standard figures with a shorter year."""
         run = _run_or_404(request, object_id)
-        context = {**(extra_context or {}), **page_context(run, actor_of(request)), "title": str(run)}
+        try:
+            annual_days = known_annual_days(request.GET.get("annual_days"))
+        except RuleError as error:
+            raise Http404(error.text) from error
+        context = {**(extra_context or {}), **page_context(run, actor_of(request), annual_days), "title": str(run)}
         return super().change_view(request, object_id, form_url, context)
 
     # --- a new run -----------------------------------------------------------------------------------------
@@ -267,9 +271,9 @@ class BacktestRunAdmin(CompareAdmin):
         """The equity chart for ``charts.js``, beside buying and holding."""
         return JsonResponse(equity_json(read_days(run), run.capital, bars_of(run)))
 
-    def rolling_chart_view(self, _request: HttpRequest, run: BacktestRun) -> JsonResponse:
+    def rolling_chart_view(self, request: HttpRequest, run: BacktestRun) -> JsonResponse:
         """Figures over a moving window; 409 where the run is too short for one."""
-        return _chart(rolling_json(read_days(run), run.capital, STANDARD_ANNUAL_DAYS))
+        return _chart(rolling_json(read_days(run), run.capital, known_annual_days(request.GET.get("annual_days"))))
 
     def excursions_chart_view(self, _request: HttpRequest, run: BacktestRun) -> JsonResponse:
         """How far each trade went for and against its holder; 409 for a run without trades."""
@@ -284,7 +288,8 @@ class BacktestRunAdmin(CompareAdmin):
 
     def report_view(self, request: HttpRequest, run: BacktestRun) -> HttpResponseBase:
         """The report in the language of the page; ``?download`` saves it as a file."""
-        response = HttpResponse(services.generate_report(actor_of(request), run.pk))
+        annual_days = request.GET.get("annual_days")
+        response = HttpResponse(services.generate_report(actor_of(request), run.pk, annual_days=annual_days))
         if "download" in request.GET:
             response.headers["Content-Disposition"] = f'attachment; filename="backtest-{run.pk}.html"'
         return use_report_policy(response)
@@ -293,7 +298,8 @@ class BacktestRunAdmin(CompareAdmin):
         """A view that answers with a file of the run."""
 
         def view(request: HttpRequest, run: BacktestRun) -> HttpResponse:
-            made = services.export_run(actor_of(request), run.pk, kind, form)
+            annual_days = request.GET.get("annual_days")
+            made = services.export_run(actor_of(request), run.pk, kind, form, annual_days=annual_days)
             headers = {"Content-Disposition": made.disposition}
             return HttpResponse(made.body, content_type=made.media_type, headers=headers)
 

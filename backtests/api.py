@@ -166,7 +166,7 @@ class BacktestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
         return _file(request, run, "equity", form) if form else self._page(DayCursor(), DaySerializer, run.days.all())
 
     @extend_schema(
-        parameters=[LANGUAGE, _as("html", "pdf", "json")],
+        parameters=[LANGUAGE, ANNUAL_DAYS, _as("html", "pdf", "json")],
         responses={
             (200, "text/html"): OpenApiResponse(response=str),
             (200, "application/pdf"): OpenApiTypes.BINARY,
@@ -254,8 +254,8 @@ def _queued(run: BacktestRun) -> Response:
 def _file(request: Request, run: BacktestRun, kind: str, form: str) -> HttpResponse:
     """A file of the run."""
     asked = request.query_params
-    made = services.export_run(_caller(request), run.pk, kind, form, asked.get("lang"), asked.get("annual_days"))
-    return _answer(made)
+    chosen = {"language": asked.get("lang"), "annual_days": asked.get("annual_days")}
+    return _answer(services.export_run(_caller(request), run.pk, kind, form, **chosen))
 
 
 def _answer(made: File) -> HttpResponse:

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
+from backtests.domain.statistics_conventions import STANDARD_ANNUAL_DAYS
 from backtests.models import BacktestDay, BacktestFill, BacktestRun
 from backtests.reports.html import render_report
 from backtests.reports.parquet import equity_parquet, fills_parquet
 from backtests.reports.tables import direction_name, offset_name, write_equity_csv, write_fills_csv
 from backtests.result_rows import read_days, read_fills
 from backtests.run_document import result_document
-from backtests.run_report import bars_of, report_input
+from backtests.run_report import bars_of, report_input, statistics_of
 from quantsite.common.errors import RuleError
 from quantsite.common.times import iso_utc
 from quantsite.web.renderers import dumps
@@ -47,11 +48,14 @@ class Kind:
     """A kind of file: the end of its name, and what makes its content in each format."""
 
     name: str
-    makers: Mapping[str, Callable[[BacktestRun], bytes]]
+    makers: Mapping[str, Callable[[BacktestRun, int], bytes]]
 
-    def make(self, run: BacktestRun, form: str) -> File:
-        """The file of ``run`` in the format ``form``. Raises ``RuleError`` for a format that is not known."""
-        body = self.makers[known_form(form, self.makers)](run)
+    def make(self, run: BacktestRun, form: str, annual_days: int = STANDARD_ANNUAL_DAYS) -> File:
+        """The file of ``run`` in the format ``form``. Raises ``RuleError`` for a format that is not known.
+
+        ``annual_days`` are those of a year in the standard statistics, for files that have them.
+        """
+        body = self.makers[known_form(form, self.makers)](run, annual_days)
         return File(f"backtest-{run.pk}{self.name}.{form}", MEDIA_TYPES[form], body)
 
 
@@ -82,30 +86,32 @@ def form_of(path: Path, known: Mapping[str, Any]) -> str:
     return form
 
 
-def instruments_of(run: BacktestRun) -> tuple[str, ...]:
+def codes_of(run: BacktestRun) -> tuple[str, ...]:
     """The codes of the run's instruments in the order of their legs."""
     return (run.instrument.code, *run.legs)
 
 
-def _report_html(run: BacktestRun) -> bytes:
-    return render_report(report_input(run, bars_of(run))).encode()
+def _report_html(run: BacktestRun, annual_days: int) -> bytes:
+    return render_report(report_input(run, bars_of(run), annual_days=annual_days)).encode()
 
 
-def _report_pdf(run: BacktestRun) -> bytes:
+def _report_pdf(run: BacktestRun, annual_days: int) -> bytes:
     from backtests.reports.pdf import render_pdf  # noqa: PLC0415 - reportlab is slow to load and seldom needed
 
-    return render_pdf(report_input(run, bars_of(run)))
+    return render_pdf(report_input(run, bars_of(run), annual_days=annual_days))
 
 
-def _report_json(run: BacktestRun) -> bytes:
+def _report_json(run: BacktestRun, annual_days: int) -> bytes:
     """Everything: the result as ``--json`` prints it, its fingerprints, every fill and every day."""
     identity = ("data_hash", "source_hash", "engine_version", "seed", "close_at_end")
     document = {
         **result_document(run),
+        "statistics": statistics_of(run, annual_days),
+        "annual_days": annual_days,
         **{name: getattr(run, name) for name in identity},
         "owner": run.owner.get_username() if run.owner else None,
         "finished_at": iso_utc(run.finished_at) if run.finished_at else None,
-        "fill_rows": [_fill(fill, instruments_of(run)) for fill in run.fills.order_by("seq")],
+        "fill_rows": [_fill(fill, codes_of(run)) for fill in run.fills.order_by("seq")],
         "day_rows": [_day(day) for day in run.days.order_by("trading_day")],
     }
     return dumps(document)
@@ -128,23 +134,23 @@ def _day(day: BacktestDay) -> dict[str, Any]:
     return {name: getattr(day, name) for name in names}
 
 
-def _fills_csv(run: BacktestRun) -> bytes:
+def _fills_csv(run: BacktestRun, _annual_days: int) -> bytes:
     file = StringIO(newline="")
-    write_fills_csv(file, read_fills(run), *instruments_of(run))
+    write_fills_csv(file, read_fills(run), *codes_of(run))
     return file.getvalue().encode()
 
 
-def _fills_parquet(run: BacktestRun) -> bytes:
-    return fills_parquet(read_fills(run), *instruments_of(run))
+def _fills_parquet(run: BacktestRun, _annual_days: int) -> bytes:
+    return fills_parquet(read_fills(run), *codes_of(run))
 
 
-def _equity_csv(run: BacktestRun) -> bytes:
+def _equity_csv(run: BacktestRun, _annual_days: int) -> bytes:
     file = StringIO(newline="")
     write_equity_csv(file, read_days(run))
     return file.getvalue().encode()
 
 
-def _equity_parquet(run: BacktestRun) -> bytes:
+def _equity_parquet(run: BacktestRun, _annual_days: int) -> bytes:
     return equity_parquet(read_days(run))
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from accounts.models import User
 from accounts.roles import shown_role
 from backtests.admin_forms import ShareForm
-from backtests.domain.statistics_conventions import STANDARD_ANNUAL_DAYS
+from backtests.domain.statistics_conventions import ANNUAL_DAYS, STANDARD_ANNUAL_DAYS
 from backtests.models import (
     FINAL_STATES,
     BacktestRun,
@@ -24,7 +24,6 @@ from backtests.reports import report_tables as tables
 from backtests.reports.embed import rolling_of
 from backtests.reports.html import CLOSE_UP_BARS, headlines
 from backtests.reports.notices import notices
-from backtests.reports.report_input import ReportInput
 from backtests.rule_options import rule_pairs
 from backtests.run_document import timing_of
 from backtests.run_report import report_input
@@ -64,7 +63,7 @@ def status_labels() -> str:
     return json.dumps({str(value): str(label) for value, label in RunStatus.choices}, ensure_ascii=False)
 
 
-def page_context(run: BacktestRun, user: User) -> dict[str, Any]:
+def page_context(run: BacktestRun, user: User, annual_days: int = STANDARD_ANNUAL_DAYS) -> dict[str, Any]:
     """Everything that the run's page needs beside the theme's own context."""
     changeable = may_change(user, run)
     return {
@@ -80,11 +79,12 @@ def page_context(run: BacktestRun, user: User) -> dict[str, Any]:
         "shares": _shares(run) if changeable else [],
         "asked": _asked(run),
         "fingerprints": _fingerprints(run),
-        **(_result(report_input(run), run.bar_count) if run.status == RunStatus.SUCCEEDED else {}),
+        **(_result(run, annual_days) if run.status == RunStatus.SUCCEEDED else {}),
     }
 
 
-def _result(found: ReportInput, bar_count: int | None) -> dict[str, Any]:
+def _result(run: BacktestRun, annual_days: int) -> dict[str, Any]:
+    found = report_input(run, annual_days=annual_days)
     return {
         "headlines": headlines(found),
         "notices": notices(found),
@@ -94,9 +94,12 @@ def _result(found: ReportInput, bar_count: int | None) -> dict[str, Any]:
         "costs": tables.costs(found.costs),
         "rate_tables": tables.rate_tables(found.costs),
         "fills": tables.fills(found),
-        "has_rolling": rolling_of(found.days, found.capital, STANDARD_ANNUAL_DAYS) is not None,
+        "annual_days": annual_days,
+        "other_years": [days for days in ANNUAL_DAYS if days != annual_days],
+        "annual_query": "" if annual_days == STANDARD_ANNUAL_DAYS else f"annual_days={annual_days}",
+        "has_rolling": rolling_of(found.days, found.capital, annual_days) is not None,
         "has_excursions": bool(found.statistics["standard"]["trade_count"]),
-        "has_close_up": (bar_count or 0) > 2 * CLOSE_UP_BARS,
+        "has_close_up": (run.bar_count or 0) > 2 * CLOSE_UP_BARS,
     }
 
 

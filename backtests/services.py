@@ -22,6 +22,7 @@ from kombu.exceptions import OperationalError
 from accounts.audit import record
 from backtests.claims import Claim
 from backtests.claims import claim as take
+from backtests.domain.statistics_annual import known_annual_days
 from backtests.exports import KINDS, File
 from backtests.models import VIEW, BacktestRun, RunStatus
 from backtests.permissions import demand_add, find_run, find_run_to_change
@@ -182,22 +183,34 @@ def wake(*run_ids: int) -> None:
         log.warning("broker unreachable, the sweep will find the runs", runs=run_ids, exc_info=True)
 
 
-def generate_report(actor: "User | None", run_id: int, language: str | None = None) -> str:
+def generate_report(
+    actor: "User | None", run_id: int, language: str | None = None, annual_days: str | None = None
+) -> str:
     """The report of a succeeded run as one HTML file, in ``language`` or the active one; raises as ``export_run``."""
-    return export_run(actor, run_id, "report", "html", language).body.decode()
+    return export_run(actor, run_id, "report", "html", language=language, annual_days=annual_days).body.decode()
 
 
-def export_run(actor: "User | None", run_id: int, kind: str, form: str, language: str | None = None) -> File:
+def export_run(
+    actor: "User | None",
+    run_id: int,
+    kind: str,
+    form: str,
+    *,
+    language: str | None = None,
+    annual_days: str | None = None,
+) -> File:
     """A file about a succeeded run: ``kind`` is a key of ``exports.KINDS``, ``form`` one of that kind's formats.
 
-    Texts are in ``language`` or the active one. Raises ``ConflictError`` for a run without a result, ``RuleError``
-    for a format that the kind has not or a language that the site has not.
+    Texts are in ``language`` or the active one, ``annual_days`` those of a year in the standard statistics. Raises
+    ``ConflictError`` for a run without a result, ``RuleError`` for a format that the kind has not, a language that
+    the site has not, or another year than 252 or 242 days.
     """
+    days = known_annual_days(annual_days)
     run = find_run(actor, run_id)
     known_language(language)
     demand_result(run)
     with override(language or get_language() or settings.LANGUAGE_CODE):
-        return KINDS[kind].make(run, form)
+        return KINDS[kind].make(run, form, days)
 
 
 def known_language(language: str | None) -> None:

@@ -9,6 +9,8 @@ both blocks so that they can stand side by side.
 from typing import TypedDict
 
 STANDARD_ANNUAL_DAYS = 252
+ANNUAL_DAYS = (STANDARD_ANNUAL_DAYS, 242)
+"""What a reader may choose: the usual number of trading days in a year, or about that of Chinese exchanges."""
 VNPY_ANNUAL_DAYS = 240
 VNPY_HALF_LIFE = 120
 
@@ -73,3 +75,8 @@ VNPY: Convention = {
 }
 
 CONVENTIONS: dict[str, Convention] = {"standard": STANDARD, "vnpy": VNPY}
+
+
+def conventions_with(annual_days: int) -> dict[str, Convention]:
+    """Both blocks' conventions, the standard one with another number of days in a year."""
+    return {**CONVENTIONS, "standard": {**STANDARD, "annual_days": annual_days}}

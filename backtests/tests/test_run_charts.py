@@ -67,3 +67,33 @@ def test_without_hours_nobody_counts(alice: User, asked: RunRequest, sim: Instru
     ProductSession.objects.filter(product=sim.product).delete()
     assert missing_bars(run, bars) is None
     assert missing_bars(run, bars.take(slice(0, 0))) is None
+
+
+def test_the_year_can_be_chosen_on_page_report_and_rest(client: Client, alice: User, asked: RunRequest) -> None:
+    run = finished(alice, asked)
+    client.force_login(alice)
+    page = reverse("admin:backtests_backtestrun_change", args=[run.pk])
+    report = reverse("admin:backtests_backtestrun_report", args=[run.pk])
+    stored = run.statistics["standard"]["sharpe"]
+    usual, shorter = f"{stored:,.3f}", f"{stored * (242 / 252) ** 0.5:,.3f}"
+    assert usual != shorter
+    plain, chosen = (client.get(page + query).content.decode() for query in ("", "?annual_days=242"))
+    assert usual in plain
+    assert "?annual_days=242" in plain
+    assert shorter in chosen
+    assert f"{report}?annual_days=242" in chosen
+    assert shorter in client.get(f"{report}?annual_days=242").content.decode()
+    json = client.get(f"/api/v1/backtests/{run.pk}/report/?as=json&annual_days=242").json()
+    assert json["statistics"]["standard"]["sharpe"] == pytest.approx(stored * (242 / 252) ** 0.5)
+    assert json["annual_days"] == 242
+
+
+def test_another_year_is_refused(client: Client, alice: User, asked: RunRequest) -> None:
+    run = finished(alice, asked)
+    client.force_login(alice)
+    assert (
+        client.get(reverse("admin:backtests_backtestrun_change", args=[run.pk]) + "?annual_days=365").status_code == 404
+    )
+    answer = client.get(f"/api/v1/backtests/{run.pk}/report/?annual_days=365")
+    assert answer.status_code in (400, 422)
+    assert set(answer.json()["fields"]) == {"annual_days"}

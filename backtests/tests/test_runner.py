@@ -7,7 +7,8 @@ from typing import cast
 
 import numpy as np
 import pytest
-from django.db import OperationalError
+from django.conf import settings
+from django.db import OperationalError, connection
 
 from accounts.models import User
 from backtests import runner, services
@@ -15,7 +16,7 @@ from backtests.domain.costs import CostTable
 from backtests.domain.engine import RunConfig, run
 from backtests.domain.result_hash import result_hash
 from backtests.domain.statistics import standard
-from backtests.models import BacktestFill, BacktestRun, RunStatus
+from backtests.models import BacktestDay, BacktestFill, BacktestRun, RunStatus
 from backtests.requests import CostOptions, RunRequest
 from backtests.result_rows import read_days, read_fills
 from backtests.run_document import result_document
@@ -183,3 +184,13 @@ def test_progress_is_written_while_it_runs_but_seldom(alice: User, asked: RunReq
     heartbeat(1, 10)
     heartbeat(5, 10)
     assert BacktestRun.objects.get().progress == 0.1
+
+
+@pytest.mark.skipif(settings.EMBEDDED, reason="a trigger of PostgreSQL")
+def test_rows_go_with_their_run_whoever_deletes_it(alice: User, asked: RunRequest) -> None:
+    kept, gone = finished(alice, asked), finished(alice, asked)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM backtests_backtestrun WHERE id = %s", [gone.pk])
+    for rows in (BacktestFill.objects, BacktestDay.objects):
+        assert not rows.filter(run_id=gone.pk).exists()
+        assert rows.filter(run_id=kept.pk).exists()

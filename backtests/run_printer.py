@@ -6,14 +6,23 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from backtests.domain.statistics import HEADLINE
 from backtests.models import BacktestRun
+from backtests.reports.format import day
 from backtests.run_document import timing_of
 from quantsite.common.times import SHANGHAI
 
 WIDTH = 100
 
-FRACTIONS = {"total_return", "annual_return", "annual_volatility", "max_drawdown", "win_rate", "var_95", "cvar_95"}
-MONEY = {"net_profit", "commission", "slippage", "expectancy"}
+FRACTIONS = {
+    *("total_return", "annual_return", "annual_volatility", "max_drawdown", "win_rate", "var_95", "cvar_95"),
+    *("exposure", "benchmark_return", "alpha"),
+}
+MONEY = {
+    *("net_profit", "commission", "slippage", "expectancy", "turnover", "max_drawdown_money"),
+    *("mae_mean", "mae_worst", "mfe_mean", "mfe_best"),
+}
+DAYS = {"max_drawdown_peak_day", "max_drawdown_trough_day", "max_drawdown_recovery_day"}
 
 
 def run_text(run: BacktestRun, *, colour: bool) -> str:
@@ -46,7 +55,8 @@ def _figures(standard: dict[str, Any]) -> Table:
     for _ in range(2):
         table.add_column()
         table.add_column(justify="right")
-    items = [(name.replace("_", " "), _text(name, value)) for name, value in standard.items()]
+    ordered = {name: standard[name] for name in (*HEADLINE, *standard)}  # the six that people name first, once
+    items = [(name.replace("_", " "), _text(name, value)) for name, value in ordered.items()]
     half = (len(items) + 1) // 2
     for left, right in zip(items[:half], [*items[half:], ("", "")], strict=False):
         table.add_row(*left, *right)
@@ -59,6 +69,8 @@ def _text(name: str, value: float | int | None) -> str:
         return "–"
     if name in FRACTIONS:
         return f"{value:.2%}"
+    if name in DAYS:
+        return day(value)
     if name in MONEY:
         return f"{value:,.2f}"
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

@@ -60,7 +60,10 @@ _TEXTS: dict[str, tuple[Promise, Promise]] = {
         _("Adjusted signals"),
         _("The strategy sees a series without the jumps between contracts; fills stay at recorded prices."),
     ),
-    "expiry": (_("Expiry"), _("Nothing opens on the last trading day, and what is held closes at its last bar.")),
+    "expiry": (
+        _("Expiry"),
+        _("On the contract's last trading day what is held closes at its settlement price; nothing opens afterwards."),
+    ),
     "sessions": (_("Sessions"), _("Decide and trade in the day session or in the night session only.")),
     "seed": (_("Seed"), _("Of everything random: the same seed gives the same run.")),
 }

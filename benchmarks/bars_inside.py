@@ -11,10 +11,11 @@ from django.db import connection, transaction
 
 from benchmarks.figures import Figure, best_seconds, show
 from benchmarks.walk import CODE, random_walk
+from marketdata import series_cache
 from marketdata.bar_store import insert, refresh
 from marketdata.instruments import ensure_instrument
 from marketdata.locks import lock_bars
-from marketdata.models import Bar
+from marketdata.models import Bar, Instrument
 from quantsite.common.times import ns_to_utc
 
 BARS = 250_000
@@ -22,7 +23,7 @@ INTERVAL = "1m"
 
 
 def figures() -> Iterator[Figure]:
-    """Rows a second in, and seconds and rows a second out: the whole series, one day of it, and its newest 500 bars."""
+    """Rows a second in; seconds and rows a second out: all, one day, the newest 500, and all through the cache."""
     call_command("migrate", verbosity=0)
     vendor, bars = connection.vendor, random_walk(BARS)
     instrument = ensure_instrument(CODE, ns_to_utc(int(bars.start[0])).date())
@@ -42,6 +43,19 @@ def figures() -> Iterator[Figure]:
     yield Figure(f"bars.read_day.{vendor}.seconds", seconds, "s")
     seconds = best_seconds(lambda: Bar.objects.newest(instrument, INTERVAL, 500))
     yield Figure(f"bars.read_newest_500.{vendor}.seconds", seconds, "s")
+
+    began = time.perf_counter()
+    series_cache.load(instrument, INTERVAL)
+    yield Figure(f"bars.cache_fill.{vendor}.seconds", time.perf_counter() - began, "s")
+    yield Figure(f"bars.cache_open.{vendor}.seconds", best_seconds(lambda: _opened(instrument)), "s")
+    seconds = best_seconds(lambda: series_cache.load(instrument, INTERVAL))
+    yield Figure(f"bars.cache_again.{vendor}.seconds", seconds, "s")
+
+
+def _opened(instrument: Instrument) -> None:
+    """What the first load of a new process does: find the file, map it, check it."""
+    series_cache.forget()
+    series_cache.load(instrument, INTERVAL)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ whole number, or every number for methods that are no grid. A list ``x,y,z`` (or
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -23,7 +23,8 @@ MOST_VALUES = 1_000_000
 MOST_DRAWS = 1_000
 """How often a refused point is drawn again before the space counts as empty."""
 
-JsonRange = dict[str, float | None]
+SPREAD = 10_000
+"""Points of a grid that are looked at for one that is not refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,18 @@ class SearchSpace:
             if accepted is not None:
                 return accepted, refused
         raise empty_space()
+
+    def any_point(self) -> dict[str, Any]:
+        """A point that the strategy takes: of a grid the first of up to 10,000 spread over it, else a drawn one.
+
+        Raises ``RuleError`` ``empty_space`` where there seems to be none.
+        """
+        size = self.size or 0
+        for number in range(0, size, max(1, size // SPREAD)):
+            accepted = self.accept(self.point(number))
+            if accepted is not None:
+                return accepted
+        return self.draw(0, 0)[0]
 
     def accept(self, point: Mapping[str, Value]) -> dict[str, Value] | None:
         """All parameters at a point, defaults filled in; None where the strategy's own check refuses them."""
@@ -194,13 +207,7 @@ def _check_size(space: SearchSpace, *, grid: bool) -> None:
         given = {"points": space.size, "most": MOST_VALUES}
         text = say("The grid has %(points)s points, at most %(most)s are allowed: use larger steps.", **given)
         raise RuleError("invalid_space", text, fields={"space": text})
-    if grid and not any(space.accept(space.point(number)) for number in _some(space.size or 0)):
-        raise empty_space()
-
-
-def _some(size: int) -> Iterator[int]:
-    """Up to 10,000 numbers spread over a grid: enough to find a point that is not refused."""
-    yield from range(0, size, max(1, size // 10_000))
+    space.any_point()
 
 
 @dataclass(frozen=True, slots=True)

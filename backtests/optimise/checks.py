@@ -51,7 +51,7 @@ def check_optimization(request: OptimizationRequest) -> CheckedOptimization:
     space = attempt(lambda: _space(request, method)) if method else None
     goal = attempt(lambda: Goal.read(request.objectives, request.constraints))
     total = attempt(lambda: _total(request, method, space)) if space else None
-    point = _any_point(space) if space else dict(request.run.parameters)
+    point = space.any_point() if space else dict(request.run.parameters)
     run = attempt(lambda: check_request(replace(request.run, parameters=point)))
     if faults or space is None or total is None:
         raise RuleError(codes[0], sentences(*dict.fromkeys(faults.values())), fields=faults)
@@ -86,9 +86,3 @@ def _total(request: OptimizationRequest, method: Method, space: SearchSpace) -> 
         }
         raise RuleError("invalid_trials", text, fields={"trials": text})
     return request.trials
-
-
-def _any_point(space: SearchSpace) -> dict[str, Any]:
-    """A point that the strategy takes, to check the rest of the request with."""
-    point, _refused = space.draw(0, 0)
-    return point

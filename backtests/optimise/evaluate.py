@@ -79,7 +79,7 @@ class _Work:
         self.claim = claim
         self.inputs = inputs
         self.trials: list[TrialRow] = []
-        self.kept: dict[int, npt.NDArray[np.float64]] = {}
+        self.kept: dict[int, npt.NDArray[np.float32]] = {}
         self.refused = 0
         self.seconds = 0.0
         self._due = time.monotonic() + RENEW_SECONDS
@@ -139,7 +139,7 @@ class _Work:
         if self._wanted is None or number in self._wanted:
             returns = simple_returns(outcome.result.days.equity, self.inputs.capital)
             if returns is not None:
-                self.kept[number] = returns
+                self.kept[number] = returns.astype(np.float32)
 
     def _beat(self) -> None:
         """Renew the claim if it is time to. Raises ``LeaseLostError``."""

@@ -30,7 +30,7 @@ def kept_numbers(total: int, seed: int) -> frozenset[int] | None:
     return frozenset(chosen.tolist())
 
 
-def pack(numbers: Sequence[int], rows: Sequence[npt.NDArray[np.float64]]) -> bytes | None:
+def pack(numbers: Sequence[int], rows: Sequence[npt.NDArray[np.float32]]) -> bytes | None:
     """Returns of shape ``(days,)`` each as one block; None where there are none."""
     if not numbers:
         return None

@@ -1,5 +1,6 @@
 """What an optimisation finds: the same as single runs, the best of it, and how honest that is."""
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,16 @@ from backtests.domain.overfitting_pbo import pbo
 from backtests.domain.statistics_returns import simple_returns
 from backtests.models import BacktestRun
 from backtests.optimise import services
+from backtests.optimise.batches import batched
+from backtests.optimise.best import best_of, front_of
+from backtests.optimise.document import json_parts
+from backtests.optimise.exports import csv_lines
+from backtests.optimise.inputs import INPUTS
 from backtests.optimise.lineage import trials_of
 from backtests.optimise.models import Method, OptimizationRun, Trial, TrialChunk
 from backtests.optimise.requests import OptimizationRequest
 from backtests.optimise.returns import unpack
+from backtests.optimise.rows import TrialRow, store_trials
 from backtests.optimise.work import work_for
 from backtests.requests import RunRequest
 from backtests.result_rows import read_days
@@ -246,3 +253,30 @@ def test_other_roles_optimise_nothing(request: pytest.FixtureRequest, role: str,
         services.optimize(request.getfixturevalue(role), searched)
     assert not OptimizationRun.objects.exists()
     assert not TrialChunk.objects.exists()
+
+
+def test_trials_are_read_and_written_in_pieces(alice: User, searched: OptimizationRequest) -> None:
+    """30,000 trials: what is in memory at the end, and for the files, does not grow with their number."""
+    run = optimized(alice, searched)
+    first = run.trials.earliest("number")
+    rows = (
+        TrialRow(number, first.parameters, 1.0, 1, "f" * 64, float(number % 97), [float(number % 97)], True, {"x": 1.5})
+        for number in range(100, 30_100)
+    )
+    for part in batched(rows):
+        store_trials(run.pk, 0, part)
+    inputs = INPUTS.get(run)
+    peaks = {}
+    for name, work in {
+        "best": lambda: best_of(run, inputs),
+        "front": lambda: front_of(run),
+        "csv": lambda: sum(len(piece) for piece in csv_lines(run)),
+        "json": lambda: sum(len(piece) for piece in json_parts(run)),
+    }.items():
+        tracemalloc.start()
+        work()
+        peaks[name] = tracemalloc.get_traced_memory()[1] / 30_009
+        tracemalloc.stop()
+    # A trial as an object with its documents takes about 3 kB: all of them would be 90 MB.
+    assert {name: peak for name, peak in peaks.items() if peak > 1_500} == {}
+    assert best_of(run, inputs)["number"] == 194

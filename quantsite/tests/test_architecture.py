@@ -39,6 +39,7 @@ HEAVY = (
     "bokeh",
     "numba",
     "openctp_ctp",
+    "optuna",
     "pandas",
     "reportlab",
     "talib",

@@ -86,6 +86,7 @@ def report_input(
         owner=run.owner.get_username() if run.owner else "",
         finished_at=run.finished_at,
         seed=run.seed,
+        rules=run.rules,
         red_up=red_up,
         conventions=conventions_with(annual_days),
     )

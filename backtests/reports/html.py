@@ -16,6 +16,7 @@ from backtests.reports.embed import ChartDocument, equity_json, excursions_json,
 from backtests.reports.notices import notices
 from backtests.reports.report_input import ReportInput, multipliers_of, ticks_of
 from backtests.reports.series import wall_clock_labels
+from backtests.rule_options import rule_pairs
 from quantsite.common.times import SHANGHAI
 
 TEMPLATE = "backtests/report.html"
@@ -145,6 +146,7 @@ def _facts(run: ReportInput) -> list[tables.Pair]:
         (_("Start capital"), form.money(run.capital)),
         (_("End equity"), form.money(run.end_equity)),
         (_("Volume a target, lots"), form.plain(run.volume)),
+        *rule_pairs(run.rules),
         (_("Owner"), run.owner),
         (_("Finished"), f"{run.finished_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}" if run.finished_at else ""),
     ]

@@ -21,7 +21,8 @@ class ReportInput:
     out), ``further`` those of the others in their order, whose costs stand under ``legs`` in ``costs``; of
     ``fills`` the columns ``bar_index`` and ``slippage`` are not read. ``missing_bars`` counts bars that the
     session table expects and the data lacks, None where nobody counted. ``run`` is the row's number, None for
-    a result that is not stored. ``red_up`` is the reader's choice of colours.
+    a result that is not stored. ``red_up`` is the reader's choice of colours, ``rules`` are
+    those that differ from a plain run.
     """
 
     strategy: str
@@ -47,6 +48,7 @@ class ReportInput:
     owner: str = ""
     finished_at: datetime | None = None
     seed: int | None = None
+    rules: Mapping[str, Any] = field(default_factory=dict)
     red_up: bool = True
     further: tuple[BarSeries, ...] = ()
     conventions: Mapping[str, Convention] = field(default_factory=lambda: CONVENTIONS)

@@ -151,6 +151,7 @@ def test_page_and_line_tell_the_rules(alice: User, asked: RunRequest) -> None:
     page = logged_in(alice).get(reverse("admin:backtests_backtestrun_change", args=[run.pk])).content.decode()
     assert "Volume cap" in page
     assert "one tick beyond" in page
+    assert "one tick beyond" in services.generate_report(alice, run.pk, "en")
     out = StringIO()
     call_command("run_backtest", *ARGUMENTS, "--volume-cap", "0.25", stdout=out)
     assert "volume_cap=0.25" in out.getvalue()

@@ -18,8 +18,8 @@ from marketdata.domain.bars import BarSeries
 Floats = npt.NDArray[np.float64]
 Longs = npt.NDArray[np.int64]
 
-NOTHING_HELD = 1e-9
-"""Volumes are added up in float64: a position below this is none."""
+PARTS_OF_A_LOT = 1_000_000
+"""Volumes are added up as whole millionths: what was bought and sold again cancels out exactly, and faster."""
 
 
 class Excursions(NamedTuple):
@@ -96,7 +96,7 @@ def _held_bars(fills: FillTable, leg: int, bar_count: int, legs: int) -> int:
     at = fills.bar_index[chosen]
     if not len(at):
         return 0
-    position = (fills.direction[chosen] * fills.volume[chosen]).cumsum()
-    flat = np.flatnonzero(np.abs(position) <= NOTHING_HELD)
+    traded = np.rint(fills.direction[chosen] * fills.volume[chosen] * PARTS_OF_A_LOT).astype(np.int64)
+    flat = np.flatnonzero(traded.cumsum() == 0)
     until = np.append(at, bar_count)
     return int(bar_count - at[0] - np.add.reduce(until[flat + 1] - at[flat]))

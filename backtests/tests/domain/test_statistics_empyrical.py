@@ -10,7 +10,7 @@ import empyrical
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from backtests.domain.statistics import standard
@@ -56,8 +56,8 @@ def test_the_block(steps: list[float]) -> None:
 @settings(max_examples=150, deadline=None)
 def test_beside_a_benchmark(steps: list[tuple[float, float]]) -> None:
     own, other = ([round(step[side], 5) for step in steps] for side in (0, 1))
-    if len(set(other)) < 3 or len({r - b for r, b in zip(own, other, strict=True)}) < 3:
-        return
+    assume(np.std(other) > 0.005)  # a flatter one has a beta of hundreds, made of rounding
+    assume(np.std(np.subtract(own, other)) > 1e-4)
     figures = standard(result_of(_equity(own)), 100.0, benchmark=np.array(other))
     returns, factor = pd.Series(own), pd.Series(other)
     assert figures["beta"] == pytest.approx(float(empyrical.beta(returns, factor)), rel=1e-7, abs=1e-9)

@@ -6,6 +6,7 @@ Bars come by memory map where the series is cached, so that the processes of one
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
@@ -80,12 +81,13 @@ class _Cache:
     """The inputs of the last optimisations of this process, by number."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], Inputs] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, datetime], Inputs] = OrderedDict()
         self._lock = Lock()
 
     def get(self, asked: AskedRun) -> Inputs:
         """Those of ``asked``, made on the first question. Threads of one process take turns."""
-        key = (type(asked).__name__, asked.pk)
+        # A number alone may come again: a database that was put back counts from where it was.
+        key = (asked.pk, asked.created_at)
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = Inputs(asked)

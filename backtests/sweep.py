@@ -71,16 +71,21 @@ def _give_up() -> None:
 def _watch_queue() -> None:
     """An alarm while the oldest run waits too long; it clears itself."""
     stuck = BacktestRun.objects.all().queued().filter(created_at__lt=Now() - STUCK_AFTER).count()
-    if stuck and not _told_lately():
+    tell_of_queue(QUEUE_SUBJECT, STUCK, stuck)
+
+
+def tell_of_queue(subject: str, text: str, stuck: int) -> None:
+    """Raise the alarm about one queue while ``stuck`` of its rows wait too long, clear it when none does."""
+    if stuck and not _told_lately(subject):
         minutes = int(STUCK_AFTER.total_seconds() // 60)
-        raise_alarm(QUEUE_STUCK, QUEUE_SUBJECT, STUCK, Severity.WARNING, {"count": stuck, "minutes": minutes})
+        raise_alarm(QUEUE_STUCK, subject, text, Severity.WARNING, {"count": stuck, "minutes": minutes})
     elif not stuck:
-        clear_alarm(QUEUE_STUCK, QUEUE_SUBJECT)
+        clear_alarm(QUEUE_STUCK, subject)
 
 
-def _told_lately() -> bool:
+def _told_lately(subject: str) -> bool:
     """True while the open alarm is fresh: a repeat every sweep would count the sweeps, not the trouble."""
-    open_alarms = Alarm.objects.open().filter(code=QUEUE_STUCK, subject=QUEUE_SUBJECT)
+    open_alarms = Alarm.objects.open().filter(code=QUEUE_STUCK, subject=subject)
     return open_alarms.filter(last_at__gt=Now() - TELL_AGAIN).exists()
 
 

@@ -6,6 +6,7 @@ import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from accounts.alarms import raise_alarm
 from accounts.models import Severity
@@ -13,7 +14,7 @@ from backtests.alarms import GIVEN_UP
 from backtests.optimise.models import OptimizationRun, TrialChunk, WalkForwardRun
 from backtests.optimise.wake import wake, wake_walk
 from backtests.states import MAX_ATTEMPTS, OPEN_STATES, RunStatus
-from backtests.sweep import GAVE_UP
+from backtests.sweep import GAVE_UP, STUCK_AFTER, tell_of_queue
 
 QUEUED_FOR = timedelta(seconds=2)
 """One whose message arrived is taken well within this, where a worker is idle."""
@@ -23,12 +24,16 @@ WAKE_AGAIN = timedelta(seconds=10)
 
 WAKE_AT_MOST = 50
 
+SUBJECT = "optimisations"
+STUCK = gettext_noop("%(count)d optimisations wait for more than %(minutes)d minutes: is a worker running?")
+
 log = structlog.get_logger(__name__)
 
 
 def sweep_optimizations() -> int:
     """Do it once; returns how many optimisations and walk-forwards were woken."""
     give_up()
+    _watch_queue()
     due = _waiting()
     if due:
         wake(*due)
@@ -53,6 +58,12 @@ def give_up(run_ids: list[int] | None = None) -> None:
             row = OptimizationRun.objects.filter(pk=run_id, status=RunStatus.RUNNING)
             if row.update(status=RunStatus.FAILED, error=GAVE_UP, finished_at=Now(), claimed_by="", lease_until=None):
                 raise_alarm(GIVEN_UP, f"optimisation {run_id}", GAVE_UP, Severity.WARNING)
+
+
+def _watch_queue() -> None:
+    """An alarm while the oldest one waits too long for a worker of the site; it clears itself."""
+    queued = OptimizationRun.objects.all().open().for_the_site().filter(status=RunStatus.QUEUED)
+    tell_of_queue(SUBJECT, STUCK, queued.filter(created_at__lt=Now() - STUCK_AFTER).count())
 
 
 def _waiting() -> list[int]:

@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from accounts.models import Alarm, User
 from backtests import tasks
-from backtests.alarms import GIVEN_UP
+from backtests.alarms import GIVEN_UP, QUEUE_STUCK
 from backtests.optimise import services
 from backtests.optimise.chunks import take
 from backtests.optimise.models import OptimizationRun, TrialChunk, WalkForwardRun
@@ -149,3 +149,20 @@ def test_a_walk_forward_whose_last_worker_died_is_ended(
     assert sent == [(WALK_TASK, walk.pk)]
     tasks.end_walk_forward(walk.pk)
     assert WalkForwardRun.objects.get(pk=walk.pk).status == RunStatus.SUCCEEDED
+
+
+def test_a_queue_that_stands_still_raises_an_alarm_that_clears_itself(
+    alice: User, searched: OptimizationRequest, sent: list[tuple[str, int]]
+) -> None:
+    run = services.optimize(alice, searched)
+    aged(run, created_at=timedelta(minutes=9))
+    sweep_optimizations()
+    assert not Alarm.objects.open().exists()
+    aged(run, created_at=timedelta(minutes=11))
+    sweep_optimizations()
+    sweep_optimizations()
+    alarm = Alarm.objects.open().get(code=QUEUE_STUCK)
+    assert (alarm.subject, alarm.count) == ("optimisations", 1)
+    work_for(run.pk, "worker")
+    sweep_optimizations()
+    assert not Alarm.objects.open().exists()

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 
 import numpy as np
@@ -17,7 +17,6 @@ from benchmarks.race.bars import INSTRUMENT
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.instrument import Dated, FeeRates, MarginRates
 from strategies.domain.forms import Form
-from strategies.domain.strategy import BaseStrategy
 from strategies.registry import create
 
 NOTE = "with the statistics of both blocks"
@@ -41,23 +40,21 @@ def config(table: Table, form: Form) -> RunConfig:
 
 def double_ma(form: Form) -> Case:
     """10 against 30."""
-    return lambda table: _runs(table, form, lambda: [create("double_ma", {"fast": 10, "slow": 30})])
+    return lambda table: _runs(table, form, [("double_ma", {"fast": 10, "slow": 30})])
 
 
 def grid(form: Form) -> Case:
     """Ten levels on each side, ten ticks apart."""
-    return lambda table: _runs(table, form, lambda: [create("grid", {"levels": LEVELS, "spacing": SPACING})])
+    return lambda table: _runs(table, form, [("grid", {"levels": LEVELS, "spacing": SPACING})])
 
 
 def pairs200(form: Form) -> Case:
     """The 200 pairs, on bars made ready once."""
-    return lambda table: _runs(
-        table, form, lambda: [create("double_ma", {"fast": fast, "slow": slow}) for fast, slow in PAIRS]
-    )
+    return lambda table: _runs(table, form, [("double_ma", {"fast": fast, "slow": slow}) for fast, slow in PAIRS])
 
 
-def _runs(table: Table, form: Form, strategies: Callable[[], list[BaseStrategy]]) -> Callable[[], Outcome]:
-    """The timed work: strategies made, bars made ready, each strategy run and its statistics computed."""
+def _runs(table: Table, form: Form, chosen: Sequence[tuple[str, dict[str, int]]]) -> Callable[[], Outcome]:
+    """The timed work: bars made ready, each strategy made and run, its statistics computed."""
     bars, terms = series(table), config(table, form)
 
     def work() -> Outcome:
@@ -65,8 +62,8 @@ def _runs(table: Table, form: Form, strategies: Callable[[], list[BaseStrategy]]
         counted = 0.0
         fills, pnl = 0, 0.0
         ready = prepare(bars, terms)
-        for strategy in strategies():
-            result = ready.run(strategy)
+        for name, parameters in chosen:
+            result = ready.run(create(name, parameters))
             seconds = _statistics(result, bars, terms)
             fills, pnl, counted = fills + len(result.fills), pnl + result.net_profit, counted + seconds
         return Outcome(fills, pnl, note=NOTE, engine_seconds=time.perf_counter() - began - counted)

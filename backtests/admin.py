@@ -101,7 +101,7 @@ class BacktestRunAdmin(CompareAdmin):
     @display(description=_("Instrument"), ordering="instrument__code")
     def shown_instrument(self, run: BacktestRun) -> SafeString | str:
         """Code and interval; made-up data says so."""
-        text = f"{run.instrument.code} {run.interval}"
+        text = f"{run.shown_instruments} {run.interval}"
         return (
             format_html('{} <span class="qs-tag">{}</span>', text, _t("simulated"))
             if run.instrument.simulated

@@ -183,7 +183,7 @@ def _rule_field(option: RuleOption) -> forms.Field:
     common: dict[str, Any] = {
         "label": option.label,
         "help_text": option.text,
-        "initial": option.default,
+        "initial": _short(option.default),
         "required": False,
     }
     if option.kind is bool:

@@ -173,7 +173,12 @@ class BacktestRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.strategy} {self.instrument.code} {self.interval}"
+        return f"#{self.pk} {self.strategy} {self.shown_instruments} {self.interval}"
+
+    @property
+    def shown_instruments(self) -> str:
+        """The first instrument's code, and how many more there are."""
+        return self.instrument.code + (f" +{len(self.legs)}" if self.legs else "")
 
     @property
     def is_final(self) -> bool:

@@ -16,6 +16,7 @@ from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.intervals import parse_interval
 from marketdata.instruments import session_table
+from marketdata.models import Instrument
 from marketdata.series_cache import load
 from quantsite.common.errors import RuleError
 
@@ -51,6 +52,12 @@ def missing_bars(run: BacktestRun, bars: BarSeries) -> int | None:
     return int(np.count_nonzero(~np.isin(within, bars.start, assume_unique=True)))
 
 
+def _is_simulated(run: BacktestRun) -> bool:
+    """Whether any of the instruments is made up."""
+    further = Instrument.objects.filter(code__in=run.legs, simulated=True)
+    return run.instrument.simulated or (bool(run.legs) and further.exists())
+
+
 def report_input(
     run: BacktestRun,
     bars: Sequence[BarSeries] = (),
@@ -80,7 +87,7 @@ def report_input(
         source_hash=run.source_hash,
         data_hash=run.data_hash,
         warnings=(*run.warnings, *changed),
-        simulated=run.instrument.simulated,
+        simulated=_is_simulated(run),
         missing_bars=None if first is None else missing_bars(run, first),
         run=run.pk,
         owner=run.owner.get_username() if run.owner else "",

@@ -157,14 +157,29 @@ def conventions(convention: Convention) -> list[Pair]:
 
 
 def costs(document: Mapping[str, Any]) -> list[Pair]:
-    """The scalar part of the cost table."""
-    return [Pair(str(name), form.rate(document[key])) for key, name in COST_NAMES.items() if key in document]
+    """The scalar part of the cost table, of each leg's."""
+    return [
+        Pair(f"{name}{of}", form.rate(table[key]))
+        for of, table in _tables_of(document)
+        for key, name in COST_NAMES.items()
+        if key in table
+    ]
+
+
+def _tables_of(document: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The cost tables of all legs, each with what tells it apart: the code of a further instrument."""
+    return [("", document), *((f" · {table['instrument']}", table) for table in document.get("legs", []))]
 
 
 def rate_tables(document: Mapping[str, Any]) -> list[RateTable]:
     """Fee and margin rates with the day from which each row holds."""
     titles = {"fees": _("Commission rates"), "margins": _("Margin rates")}
-    return [_rate_table(title, document[key]) for key, title in titles.items() if document.get(key)]
+    return [
+        _rate_table(title + of, table[key])
+        for of, table in _tables_of(document)
+        for key, title in titles.items()
+        if table.get(key)
+    ]
 
 
 def _rate_table(title: str, rows: Sequence[Mapping[str, Any]]) -> RateTable:

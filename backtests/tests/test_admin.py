@@ -1,9 +1,10 @@
 """The console's pages about backtests."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.contrib.auth.models import Group
+from django.forms import ChoiceField
 from django.test import Client
 from django.urls import reverse
 
@@ -184,16 +185,22 @@ def test_sharing_on_the_page(alice: User, bob: User, asked: RunRequest) -> None:
     assert his.get(page("change", run)).status_code == 404
 
 
+def receivers(run: BacktestRun) -> set[str]:
+    """Whom the form offers."""
+    field = ShareForm(run).fields["receiver"]
+    assert isinstance(field, ChoiceField)
+    return {key for _title, part in cast(Any, field.choices) for key, _name in part}
+
+
 def test_sharing_is_offered_where_it_makes_a_difference(alice: User, ada: User, bob: User, asked: RunRequest) -> None:
     rob = User.objects.create_user(username="rob", password="correct horse battery staple", is_staff=True)
     rob.groups.add(Group.objects.get(name="researcher"))
     run = services.run_backtest(alice, asked)
-    offered = {key for _title, part in ShareForm(run).fields["receiver"].choices for key, _name in part}
+    offered = receivers(run)
     assert {key for key in offered if key.startswith("user:")} == {f"user:{rob.pk}"}
     assert f"group:{Group.objects.get(name='administrator').pk}" not in offered
     services.share_run(alice, run.pk, ada)
-    again = {key for _title, part in ShareForm(run).fields["receiver"].choices for key, _name in part}
-    assert again == offered | {f"user:{ada.pk}"}  # to be taken back
+    assert receivers(run) == offered | {f"user:{ada.pk}"}  # to be taken back
 
 
 @pytest.mark.parametrize("person", ["bob", "rita"])

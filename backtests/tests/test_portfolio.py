@@ -109,6 +109,7 @@ def test_the_form_takes_further_codes_and_the_page_names_them(
     page = client.get(reverse("admin:backtests_backtestrun_change", args=[run.pk])).content.decode()
     assert f"{sim.code} + {other.code} 5m" in page
     assert f"<td>{other.code}</td>" in page
+    assert f"Multiplier · {other.code}" in page
     assert f'<td class="text">{other.code}</td>' in services.generate_report(alice, run.pk, "en")
     refused = client.post(ADD, form_of(both, sim.pk, legs="nothing.SIM"))
     assert "no instrument" in refused.context["adminform"].form.errors["instrument"][0]

@@ -119,6 +119,7 @@ def test_a_repeated_run_keeps_rules_seed_and_form(alice: User, asked: RunRequest
     again = services.run_again(alice, first.pk)
     assert (again.rules, again.seed, again.form) == (GIVEN, 7, "plain")
     entry = AuditEntry.objects.get(verb="backtest.run", object_id=str(again.pk))
+    assert entry.after is not None
     assert (entry.after["rules"], entry.after["form"]) == (GIVEN, "plain")
 
 

@@ -8,7 +8,7 @@ from backtests.domain.costs import CostTable
 from backtests.domain.engine import RunSetup
 from backtests.domain.legs import Facts, Leg
 from backtests.domain.rules import Adjust, Rules, Sessions
-from backtests.facts import facts_for, late_rolls
+from backtests.facts import facts_for, roll_notes
 from backtests.requests import CostOptions
 from backtests.rule_options import rules_from
 from backtests.run_costs import cost_table
@@ -57,7 +57,7 @@ def inputs_of(run: Asked) -> RunInputs:
         note
         for instrument, leg in zip(instruments, legs, strict=True)
         if rules.roll or rules.adjust != Adjust.NONE
-        for note in late_rolls(instrument, leg.bars)
+        for note in roll_notes(instrument, leg.bars)
     ]
     return RunInputs(tuple(legs), setup, data_hash_of(hashes), tuple(notes))
 

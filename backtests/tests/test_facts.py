@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backtests.facts import facts_for, late_rolls
+from backtests.facts import facts_for, roll_notes
 from marketdata.daily_facts import ContractRoll, DailySettlement
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import to_day_number
@@ -90,10 +90,28 @@ def test_an_adjusted_series_has_no_rolls_left() -> None:
 def test_closes_that_come_late_are_told() -> None:
     series = ensure_instrument("rb88.SHFE", FIRST)
     roll(series, date(2024, 1, 8), "rb2405.SHFE", "rb2410.SHFE", closes_day=date(2024, 1, 5))
-    assert late_rolls(series, bars_of(series)) == []
+    assert roll_notes(series, bars_of(series)) == []
     roll(series, date(2024, 1, 10), "rb2410.SHFE", "rb2501.SHFE", closes_day=date(2024, 1, 10))
-    assert late_rolls(series, bars_of(series)) == [
+    assert roll_notes(series, bars_of(series)) == [
         "1 of 2 rolls are counted with the closes of the day on which they took effect."
+    ]
+
+
+def test_a_roll_acts_where_the_bars_change_the_contract_and_the_report_says_so() -> None:
+    """The list says Monday, the bars fall by a tenth at Friday's first (night) bar."""
+    series = ensure_instrument("rb88.SHFE", FIRST)
+    roll(series, date(2024, 1, 8), "rb2405.SHFE", "rb2410.SHFE", new_close=3600.0)
+    for code, price in (("rb2405.SHFE", 4000.0), ("rb2410.SHFE", 3600.0)):
+        settle(code, date(2024, 1, 5), price)
+    plain = bars_of(series)
+    friday = to_day_number(date(2024, 1, 5))
+    price = np.where(plain.trading_day < friday, 4000.0, 3600.0)
+    bars = BarSeries(series.code, "30m", plain.start, plain.trading_day, *[price] * 7)
+    facts = facts_for(series, bars)
+    assert [found.trading_day for found in facts.rolls] == [friday]
+    assert facts.settlements == {friday: 3600.0}, "of the contract that the bars are of"
+    assert roll_notes(series, bars) == [
+        "1 of 1 rolls are counted where the bars change the contract, not on their listed day."
     ]
 
 

@@ -7,7 +7,7 @@ before a roll: they look ahead nowhere, and are what a backtest may show to a st
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,11 @@ from quantsite.common.texts import say
 ADJUSTED_SERIES = ("888", "889", "888r", "889r")
 OLDEST_UNCHANGED = frozenset({"889", "889r"})
 BY_RATIO = frozenset({"888r", "889r"})
+
+REACH = 2
+"""Trading days: as far apart as lists and recorded bars of rb and TA were seen."""
+CLEAR_SPREAD = 0.01
+"""Below one part in a hundred a spread does not stand out from the moves of a night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,35 @@ def adjusted(bars: BarSeries, splices: Sequence[Splice], series: str, code: str)
     prices = {name: getattr(bars, name) * times + add for name in PRICE_COLUMNS}
     columns = [prices.get(name, getattr(bars, name)) for name in VALUE_COLUMNS]
     return BarSeries(code, bars.interval, bars.start, day, *columns)
+
+
+def aligned(splices: Sequence[Splice], bars: BarSeries) -> list[Splice]:
+    """The rolls, ascending, each on the trading day on which these bars change the contract.
+
+    Whoever spliced the bars may have rolled a day or two before or after the list. A roll whose spread is at least
+    :data:`CLEAR_SPREAD` is moved to the day, at most :data:`REACH` trading days away, at whose first bar the price
+    jumps as the spread says, if none such jump is at its own day; the others stay.
+    """
+    first = np.flatnonzero(np.diff(bars.trading_day, prepend=bars.trading_day[:1] - 1))
+    days = bars.trading_day[first]
+    jumps = np.zeros(len(first))
+    jumps[1:] = bars.open[first[1:]] / bars.close[first[1:] - 1] - 1
+    moved = [replace(splice, trading_day=_day_of_jump(splice, days, jumps)) for splice in splices]
+    return sorted(moved, key=lambda splice: splice.trading_day)
+
+
+def _day_of_jump(splice: Splice, days: DayColumn, jumps: FloatColumn) -> int:
+    spread = splice.new_close / splice.old_close - 1
+    own = int(np.searchsorted(days, splice.trading_day))
+    begin, end = max(own - REACH, 1), min(own + REACH + 1, len(days))
+    if abs(spread) < CLEAR_SPREAD or not begin <= own < end:
+        return splice.trading_day
+    # What is left of a day's jump without the roll, less what it is with it: about the spread on the right day, about
+    # minus that on any other.
+    gain = np.abs(jumps[begin:end]) - np.abs(jumps[begin:end] - spread)
+    best = int(np.argmax(gain))
+    here = own if gain[best] - gain[own - begin] < abs(spread) else begin + best
+    return splice.trading_day if here == own else int(days[here])
 
 
 def _steps(

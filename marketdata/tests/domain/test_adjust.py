@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata.domain.adjust import ADJUSTED_SERIES, Splice, adjusted, factors, offsets
+from marketdata.domain.adjust import ADJUSTED_SERIES, Splice, adjusted, aligned, factors, offsets
 from marketdata.domain.bars import BarSeries
 from quantsite.common.errors import RuleError
 
@@ -98,3 +98,32 @@ def test_what_was_seen_of_889_never_changes(rolls: list, cut: int) -> None:
         whole = adjusted(raw, splices, name, "y.SHFE")
         begun = adjusted(raw.take(slice(0, cut)), splices, name, "y.SHFE")
         assert begun.close.tolist() == whole.close[:cut].tolist()
+
+
+def jumping(at: int, old: float, new: float) -> BarSeries:
+    """Two bars a day over ten days; the contract changes with the first bar of day ``at``, nothing else moves."""
+    days = np.repeat(np.arange(10), 2).astype(np.int32)
+    return series(days, np.where(days < at, old, new))
+
+
+@pytest.mark.parametrize("shift", [-2, -1, 0, 1, 2])
+def test_a_roll_is_placed_where_the_bars_change(shift: int) -> None:
+    (placed,) = aligned([Splice(5, 100.0, 93.0)], jumping(5 + shift, 100.0, 93.0))
+    assert placed == Splice(5 + shift, 100.0, 93.0)
+
+
+def test_a_roll_stays_where_nothing_speaks_against_it() -> None:
+    far, small = Splice(5, 100.0, 93.0), Splice(5, 100.0, 100.5)
+    assert aligned([far], jumping(8, 100.0, 93.0)) == [far], "three days away is another story"
+    assert aligned([far], jumping(4, 100.0, 105.0)) == [far], "a jump the other way is no roll"
+    assert aligned([small], jumping(4, 100.0, 100.5)) == [small], "a spread this small does not stand out"
+    outside = [Splice(0, 100.0, 93.0), Splice(-3, 100.0, 93.0), Splice(50, 100.0, 93.0)]
+    assert aligned(outside, jumping(1, 100.0, 93.0)) == sorted(outside, key=lambda splice: splice.trading_day)
+
+
+def test_an_ordinary_move_of_the_night_before_moves_no_roll() -> None:
+    """The bars jump by -7 % on the roll's day and fell by 3 % the night before."""
+    days = np.repeat(np.arange(10), 2).astype(np.int32)
+    close = np.select([days < 4, days < 5], [100.0, 97.0], 97.0 * 0.93)
+    roll = Splice(5, 97.0, 97.0 * 0.93)
+    assert aligned([roll], series(days, close)) == [roll]

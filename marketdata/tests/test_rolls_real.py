@@ -10,7 +10,7 @@ from marketdata import series_cache
 from marketdata.daily_facts import ContractRoll
 from marketdata.daily_services import import_rolls
 from marketdata.domain.adjust import adjusted, aligned
-from marketdata.domain.calendar import to_day_number
+from marketdata.domain.calendar import from_day_number, to_day_number
 from marketdata.models import Bar
 from marketdata.services import BarImportOptions, import_bars
 
@@ -55,3 +55,14 @@ def test_six_years_of_steel(shared_data: Path) -> None:
     before = bars.trading_day < splices[0].trading_day
     assert back.close[before].tolist() == bars.close[before].tolist(), "the oldest contract stays as it was"
     assert adjusted(bars, splices, "888", "rb888.SHFE").close[-1] == bars.close[-1], "the newest stays as it is"
+
+
+def test_a_year_of_terephthalic_acid(shared_data: Path) -> None:
+    """Every roll of TA whose spread stands out is a day early in the recorded bars."""
+    file = shared_data / "bars" / "CZCE.TA.HOT_5m_2019-2020.csv.gz"
+    ta = import_bars(None, file, "TA88.CZCE", "5m", BarImportOptions("end")).instrument
+    import_rolls(None, shared_data / "reference" / "wt_hots.json.gz")
+    rolls = ContractRoll.objects.of(ta).within(date(2019, 8, 2), date(2020, 8, 7))
+    placed = aligned([row.to_domain() for row in rolls], series_cache.load(ta, "5m")[0])
+    told = [str(from_day_number(splice.trading_day)) for splice in placed]
+    assert told == ["2019-08-15", "2019-12-11", "2020-03-27"]

@@ -111,6 +111,8 @@ def add_legend(plot: Plot, items: Sequence[tuple[str, *tuple["GlyphRenderer[Any]
         spacing=14,
         border_line_color=None,
         background_fill_alpha=0,
+        inactive_fill_color=LIGHT.grid,
+        inactive_fill_alpha=0.6,
         label_text_color=LIGHT.muted,
         label_text_font=FONT,
         label_text_font_size=FONT_SIZE,

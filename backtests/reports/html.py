@@ -191,7 +191,7 @@ def _price_charts(run: ReportInput) -> list[PriceChart]:
         found.append(PriceChart(f"price-{leg}", title, inline(chart)))
         if not leg and len(bars) > 2 * CLOSE_UP_BARS:
             part = bars.between(int(bars.start[-CLOSE_UP_BARS]), None)
-            title = _("The end of the run, bar by bar")
+            title = " · ".join(filter(None, (title, _("The end of the run, bar by bar"))))
             found.append(PriceChart("close-up", title, inline(price_json(part, run.fills, tick, red_up=run.red_up))))
     return found
 

@@ -17,3 +17,4 @@ class BacktestsConfig(AppConfig):
         import_module("backtests.metrics")
         import_module("backtests.alarms")
         import_module("backtests.optimise.admin")
+        import_module("backtests.optimise.admin_walk")

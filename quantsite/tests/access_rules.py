@@ -161,10 +161,32 @@ OPTIMISATIONS: dict[str, Rule] = {
         route: rule
         for model in ("optimizationrun", "walkforwardrun")
         for route, rule in {
-            **pages(f"backtests/{model}", RESEARCH),
+            **pages(f"backtests/{model}", RESEARCH, add=RESEARCH),
             f"admin/backtests/{model}/<object_id>/change/": Rule(OWNER),
             f"admin/backtests/{model}/<object_id>/history/": Rule(OWNER, OWNER, reading=True),
         }.items()
+    },
+    **{
+        f"admin/backtests/{model}/{page}": rule
+        for model in ("optimizationrun", "walkforwardrun")
+        for page, rule in (
+            ("preview/", Rule(post=RESEARCH)),
+            ("<run_id>/state/", Rule(OWNER)),
+            ("<run_id>/cancel/", Rule(post=OWNER)),
+        )
+    },
+    **{
+        f"admin/backtests/optimizationrun/<run_id>/charts/{chart}/": Rule(OWNER)
+        for chart in ("map", "slices", "history", "histogram", "splits", "front")
+    },
+    **{f"admin/backtests/optimizationrun/<run_id>/trials.{form}": Rule(OWNER) for form in ("csv", "parquet")},
+    **{
+        f"admin/backtests/optimizationrun/<run_id>/{verb}/": Rule(post=OWNER)
+        for verb in ("run-trial", "resume", "share")
+    },
+    **{
+        f"admin/backtests/walkforwardrun/<run_id>/charts/{chart}/": Rule(OWNER)
+        for chart in ("equity", "windows", "drift")
     },
     "api/v1/optimizations/": Rule(RESEARCH, RESEARCH),
     "api/v1/optimizations/<pk>/": Rule(OWNER),

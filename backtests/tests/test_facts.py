@@ -105,8 +105,8 @@ def test_a_roll_acts_where_the_bars_change_the_contract_and_the_report_says_so()
         settle(code, date(2024, 1, 5), price)
     plain = bars_of(series)
     friday = to_day_number(date(2024, 1, 5))
-    price = np.where(plain.trading_day < friday, 4000.0, 3600.0)
-    bars = BarSeries(series.code, "30m", plain.start, plain.trading_day, *[price] * 7)
+    level = np.where(plain.trading_day < friday, 4000.0, 3600.0)
+    bars = BarSeries(series.code, "30m", plain.start, plain.trading_day, *[level] * 7)
     facts = facts_for(series, bars)
     assert [found.trading_day for found in facts.rolls] == [friday]
     assert facts.settlements == {friday: 3600.0}, "of the contract that the bars are of"

@@ -65,7 +65,7 @@ def _moves(trades: TradeTable, chosen: slice | Longs, series: BarSeries) -> tupl
 def turnover(fills: FillTable, multipliers: Sequence[float]) -> float | None:
     """Price x volume x multiplier of all fills, openings and closes, in money."""
     if len(multipliers) == 1:
-        return finite(float(fills.price @ fills.volume) * multipliers[0])
+        return finite(float(np.add.reduce(fills.price * fills.volume)) * multipliers[0])
     return finite(float((fills.price * fills.volume) @ np.asarray(multipliers, dtype=np.float64)[fills.leg]))
 
 

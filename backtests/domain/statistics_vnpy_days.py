@@ -29,10 +29,9 @@ def calendar_days(start: Longs, close: Floats, fills: FillTable, multiplier: flo
     A date's profit is what the position at its beginning made from close to close, and what each fill made
     from its price to the close of its own date, less commission. Money is price times ``multiplier``.
     """
-    bar_date = (start + SHANGHAI_OFFSET_NS) // NS_PER_DAY
-    last = np.flatnonzero(np.append(np.diff(bar_date) != 0, len(bar_date) > 0))
-    date, mark = bar_date[last], close[last]
-    day = np.searchsorted(date, (fills.start + SHANGHAI_OFFSET_NS) // NS_PER_DAY)
+    date, last = _dates(start)
+    mark = close[last]
+    day = np.searchsorted(start[last], fills.start)
     change = fills.direction * fills.volume
     before = np.concatenate(([0.0], mark[:-1]))[: len(mark)]
     before[before == 0] = 1.0  # vn.py's guard against a missing close; it also meets a close of exactly 0
@@ -52,3 +51,14 @@ def calendar_days(start: Longs, close: Floats, fills: FillTable, multiplier: flo
         turnover=by_day(fills.volume * fills.price * multiplier),
         trade_count=np.bincount(day, minlength=len(date)),
     )
+
+
+def _dates(start: Longs) -> tuple[Longs, Longs]:
+    """The calendar dates that have bars, and the last bar of each: found by their midnights, not bar by bar."""
+    if not len(start):
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    first, final = ((int(moment) + SHANGHAI_OFFSET_NS) // NS_PER_DAY for moment in (start[0], start[-1]))
+    dates = np.arange(first, final + 1)
+    stop = np.searchsorted(start, (dates + 1) * NS_PER_DAY - SHANGHAI_OFFSET_NS)
+    there = np.diff(stop, prepend=0) > 0
+    return dates[there], stop[there] - 1

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
+from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 
 from accounts.admin_base import actor_of
@@ -30,6 +31,24 @@ from backtests.topics import OPTIMIZATIONS
 from quantsite.web.renderers import dumps
 
 
+class PartFilter(DropdownFilter):  # type: ignore[misc]
+    """Windows of walk-forwards are reached from their walk-forward: the list leaves them out unless asked."""
+
+    title = _("Windows of walk-forwards")
+    parameter_name = "windows"
+    all_option: ClassVar[list[Any]] = ["", _("left out")]
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, Any]]:
+        """Only they, or they too."""
+        return [("only", _("only these")), ("too", _("these too"))]
+
+    def queryset(self, _request: HttpRequest, queryset: QuerySet[OptimizationRun]) -> QuerySet[OptimizationRun]:
+        """The rows by what was chosen."""
+        if self.value() == "too":
+            return queryset
+        return queryset.filter(walk_forward__isnull=self.value() != "only")
+
+
 @admin.register(OptimizationRun)
 class OptimizationRunAdmin(SearchAdmin):
     """Own and shared optimisations."""
@@ -45,6 +64,7 @@ class OptimizationRunAdmin(SearchAdmin):
         "owner",
         "shown_age",
     ]
+    list_filter: ClassVar[list[Any]] = [*SearchAdmin.list_filter, PartFilter]
     live_channel = "optimizations"
     form_title = _("New optimisation")
     empty_text = _(
@@ -73,7 +93,7 @@ class OptimizationRunAdmin(SearchAdmin):
         name = first_objective(run)
         value = shown_value(name, run.best["objectives"][name])
         return format_html(
-            '<span class="qs-number">{}</span> <span class="qs-soft">{}</span>', value, objective_label(name)
+            '<span class="qs-number">{}</span><span class="op-under">{}</span>', value, objective_label(name)
         )
 
     @display(description=_("Verdict"))

@@ -162,6 +162,10 @@ class SearchAdmin(AuditedModelAdmin):
         """What the form would do: ``sentences`` about a sound one, else ``errors`` by label."""
         if not self.has_add_permission(request):
             return JsonResponse({"sentences": [], "errors": []}, status=403)
+        if not request.POST.get("instrument"):
+            return JsonResponse(
+                {"sentences": [_t("Choose an instrument: then the trials are counted here.")], "errors": []}
+            )
         form = self.get_form(request)(request.POST)
         if form.is_valid():
             return JsonResponse({"sentences": form.preview(), "errors": []})

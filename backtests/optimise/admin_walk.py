@@ -18,7 +18,7 @@ from unfold.decorators import display
 from accounts.admin_base import actor_of
 from backtests.optimise import services
 from backtests.optimise.admin_base import SearchAdmin, chart_response, progress_html
-from backtests.optimise.charts import WALK_CHARTS, shown_value
+from backtests.optimise.charts import WALK_CHARTS, objective_label, shown_value
 from backtests.optimise.forms import NewWalkForm, initial_of
 from backtests.optimise.models import WalkForwardRun
 from backtests.optimise.permissions import find_optimization, find_walk, visible_walks
@@ -40,8 +40,7 @@ class WalkForwardRunAdmin(SearchAdmin):
         "shown_status",
         "shown_progress",
         "shown_return",
-        "shown_inside",
-        "shown_outside",
+        "shown_means",
         "shown_efficiency",
         "owner",
         "shown_age",
@@ -84,25 +83,21 @@ class WalkForwardRunAdmin(SearchAdmin):
         tone = "" if not value else "qs-profit" if value > 0 else "qs-loss"
         return format_html('<span class="qs-number {}">{}</span>', tone, percent(value, signed=True))
 
-    @display(description=_("In sample"))
-    def shown_inside(self, walk: WalkForwardRun) -> SafeString:
-        """Mean objective of the best trials."""
-        return self._mean(walk, "in_sample")
-
-    @display(description=_("Out of sample"))
-    def shown_outside(self, walk: WalkForwardRun) -> SafeString:
-        """Mean objective on the days after."""
-        return self._mean(walk, "out_of_sample")
+    @display(description=_("In sample → out"))
+    def shown_means(self, walk: WalkForwardRun) -> SafeString | str:
+        """Mean objective of the best trials, and that on the days after."""
+        if not walk.summary:
+            return "–"
+        name = walk.summary["objective"]
+        inside, outside = (shown_value(name, walk.summary[side]) for side in ("in_sample", "out_of_sample"))
+        html = '<span class="qs-number">{} → {}</span><span class="op-under">{}</span>'
+        return format_html(html, inside, outside, objective_label(name))
 
     @display(description=_("Efficiency"))
     def shown_efficiency(self, walk: WalkForwardRun) -> SafeString:
         """Out of sample over in sample."""
         value = walk.summary.get("efficiency")
         return format_html('<span class="qs-number">{}</span>', "–" if value is None else f"{value:.0%}")
-
-    def _mean(self, walk: WalkForwardRun, side: str) -> SafeString:
-        text = shown_value(walk.summary["objective"], walk.summary[side]) if walk.summary else "–"
-        return format_html('<span class="qs-number">{}</span>', text)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """``?from=<walk-forward>`` or ``?from_search=<optimisation>`` fills the form with that request."""

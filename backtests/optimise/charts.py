@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from backtests.domain.overfitting_pbo import blocks_for, pbo
 from backtests.optimise.models import Method, OptimizationRun, WalkForwardRun
-from backtests.optimise.points import cells_of, scattered_of, scores_of, signs_of, text_of
+from backtests.optimise.points import Scattered, beyond, cells_of, in_view, scattered_of, scores_of, signs_of, text_of
 from backtests.optimise.returns import unpack
 from backtests.reports.embed import ChartDocument, chart_document
 from backtests.reports.format import count
@@ -89,6 +89,17 @@ def _map_caption(others: Mapping[str, object]) -> str:
     return text
 
 
+def _left_out(found: Scattered) -> str:
+    """A sentence on the trials that lie beyond the axis; '' without any."""
+    values = next(iter(found.objectives.values()))
+    known = values[found.feasible & np.isfinite(values)]
+    return _beyond_text(beyond(known, in_view(known, known[:0])))
+
+
+def _beyond_text(number: int) -> str:
+    return " " + _("%(count)s far-out ones lie beyond the axis.") % {"count": count(number)} if number else ""
+
+
 def _sampled(shown: int, total: int) -> str:
     if shown >= total:
         return _("Every trial is drawn; crosses break a constraint.")
@@ -106,7 +117,8 @@ def slices_json(run: OptimizationRun, _query: Query) -> ChartDocument | None:
     if not found.feasible.any():
         return None
     label = objective_label(first_objective(run))
-    return _document(slices_chart(found, label, run.best.get("number")), _sampled(len(found.number), found.total))
+    text = _sampled(len(found.number), found.total) + _left_out(found)
+    return _document(slices_chart(found, label, run.best.get("number")), text)
 
 
 def history_json(run: OptimizationRun, _query: Query) -> ChartDocument | None:
@@ -118,7 +130,8 @@ def history_json(run: OptimizationRun, _query: Query) -> ChartDocument | None:
         return None
     name = first_objective(run)
     chart = history_chart(found, objective_label(name), maximise=signs_of(run)[name] > 0)
-    return _document(chart, _("A search that still climbs at its end has not been given enough trials."))
+    text = _("A search that still climbs at its end has not been given enough trials.")
+    return _document(chart, text + _left_out(found))
 
 
 def histogram_json(run: OptimizationRun, _query: Query) -> ChartDocument | None:
@@ -140,6 +153,7 @@ def histogram_json(run: OptimizationRun, _query: Query) -> ChartDocument | None:
     }
     if not feasible.all():
         text += " " + _("%(count)s of them keep to the constraints.") % {"count": count(int(feasible.sum()))}
+    text += _beyond_text(beyond(values, in_view(values, np.array([line[1] for line in lines[:1]]))))
     return _document(histogram_chart(values, lines, objective_label(name)), text)
 
 

@@ -285,7 +285,12 @@ def initial_of(run: AskedRun) -> dict[str, Any]:
     known = {parameter_field(run.strategy, name): text_of(value) for name, value in run.fixed.items()}
     known |= {parameter_field(run.strategy, name): _asked_text(asked) for name, asked in run.space.items()}
     filled |= {name: getattr(run, name) for name in WINDOW_FIELDS if hasattr(run, name)}
-    return {**filled, **known}
+    return {name: _short(value) for name, value in {**filled, **known}.items()}
+
+
+def _short(value: Any) -> Any:
+    """A whole number without the ".0" of a float."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _asked_text(asked: Any) -> str:

@@ -37,6 +37,9 @@ SHOWN = 20
 COLUMNS = ("net_profit", "total_return", "max_drawdown", "sharpe", "trade_count")
 """Figures beside the objectives in the table of the best trials."""
 
+BESIDE = (*COLUMNS, "annual_return", "win_rate", "payoff_ratio", "commission")
+"""Figures of the best trial below its objective."""
+
 
 class Look(NamedTuple):
     """How a severity is shown: a symbol and a word."""
@@ -200,11 +203,13 @@ def best_of(run: OptimizationRun) -> dict[str, Any]:
     value = run.best["objectives"][name]
     figures = {**run.best["statistics"], "net_profit": run.best["net_profit"]}
     others = [key for key in run.best["objectives"] if key != name]
-    shown = [*others, *(key for key in COLUMNS if key not in run.best["objectives"])]
+    shown = [*others, *(key for key in BESIDE if key not in run.best["objectives"])]
+    luck = run.overfitting.get("sharpe_by_luck")
     return {
         "number": run.best["number"],
         "label": objective_label(name),
         "value": shown_value(name, value),
+        "luck": shown_value("sharpe", luck) if name == "sharpe" and luck is not None else "",
         "parameters": [tables.Pair(key, text_of(run.best["parameters"][key])) for key in run.best["parameters"]],
         "figures": [tables.Pair(objective_label(key), shown_value(key, figures.get(key))) for key in shown],
     }

@@ -12,6 +12,7 @@ from backtests.optimise.models import Method, OptimizationRun
 from strategies import registry
 
 FETCH = 10_000
+FAR = 3.0
 MOST_SIDE = 120
 """Cells of a map on either side; of a larger grid neighbouring points share one."""
 
@@ -184,6 +185,23 @@ def scattered_of(run: OptimizationRun) -> Scattered:
 def _turned(scores: list[float | None], place: int, sign: int) -> float:
     value = scores[place] if place < len(scores) else None
     return np.nan if value is None else sign * value
+
+
+def in_view(values: Floats, always: Floats) -> tuple[float, float]:
+    """From where to where an axis shows ``values``: far-out ones are left out, ``always`` never.
+
+    Far out is what lies more than three times the middle half beyond it.
+    """
+    first, third = np.quantile(values, (0.25, 0.75))
+    reach = FAR * (third - first)
+    low = min(float(values[values >= first - reach].min()), float(always.min(initial=np.inf)))
+    high = max(float(values[values <= third + reach].max()), float(always.max(initial=-np.inf)))
+    return low, high
+
+
+def beyond(values: Floats, view: tuple[float, float]) -> int:
+    """How many values an axis leaves out."""
+    return int(((values < view[0]) | (values > view[1])).sum())
 
 
 def text_of(value: Any) -> str:

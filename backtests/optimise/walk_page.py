@@ -138,7 +138,8 @@ def _groups(figures: dict[str, Any]) -> list[tables.Group]:
     for key, label in STANDARD.items():
         if key in GROUPS:
             groups.append(tables.Group(str(GROUPS[key]), []))
-        if key in figures:
+        # What is not joined over windows (turnover, excursions, benchmark) is left out; a drawdown may go on.
+        if figures.get(key) is not None or (key in figures and key.startswith("max_drawdown")):
             groups[-1].figures.append(tables.Pair(str(label.name), label.print(figures[key])))
     return [group for group in groups if group.figures]
 

@@ -25,7 +25,7 @@ from bokeh.models import (
 from bokeh.models.renderers import GlyphRenderer
 from django.utils.translation import gettext as _
 
-from backtests.optimise.points import Axis, Cells, Scattered, text_of
+from backtests.optimise.points import Axis, Cells, Scattered, in_view, text_of
 from backtests.reports.figures import (
     FONT,
     FONT_SIZE,
@@ -230,6 +230,17 @@ def _name_words(axis: Any, values: Sequence[Any]) -> None:
         axis.major_label_overrides = dict(enumerate(words))
 
 
+def _show(plot: Plot, values: Floats, always: Floats, *, across: bool = False) -> None:
+    """Let an axis show what is not far out, with some room at both ends."""
+    low, high = in_view(values, always)
+    room = 0.06 * (high - low) or 1.0
+    view = Range1d(low - room, high + room)
+    if across:
+        plot.x_range = view
+    else:
+        plot.y_range = view
+
+
 def slices_chart(found: Scattered, label: str, best: int | None) -> LayoutDOM:
     """The first objective over each parameter by itself, a plot a parameter."""
     value = next(iter(found.objectives.values()))
@@ -245,6 +256,7 @@ def slices_chart(found: Scattered, label: str, best: int | None) -> LayoutDOM:
         add_axes(plot, axis, NumeralTickFormatter(format=NUMBER), label=label)
         rows = [(name, "@x{0,0.[0000]}"), (label, f"@value{{{NUMBER}}}"), (_("Trial"), "@number")]
         _star_of(plot, found.number, numbers, value, best)
+        _show(plot, value[good], value[found.number == best])
         add_tools(plot, hover_tool([shown], rows), cross_hair())
         plots.append(plot)
     return stack(*plots)
@@ -260,6 +272,7 @@ def history_chart(found: Scattered, label: str, *, maximise: bool) -> LayoutDOM:
     plot = make_plot(height=240)
     dot = Scatter(x="x", y="value", size=5, fill_color=LIGHT.close, line_color=None, fill_alpha=0.5)
     dots = draw(plot, source, dot)
+    _show(plot, values, best)
     line = draw(plot, source, Step(x="x", y="best", mode="after", line_color=LIGHT.equity, line_width=1.8))
     axis = LinearAxis(formatter=NumeralTickFormatter(format="0,0"), axis_label=_("Trial"))
     add_axes(plot, axis, NumeralTickFormatter(format=NUMBER), label=label)
@@ -271,7 +284,8 @@ def history_chart(found: Scattered, label: str, *, maximise: bool) -> LayoutDOM:
 
 def histogram_chart(values: Floats, lines: Sequence[tuple[str, float, str]], label: str) -> LayoutDOM:
     """How the first objective spreads over all trials; ``lines`` are a name, a value and a colour each."""
-    counts, edges = np.histogram(values, bins=BINS)
+    shown = np.array([value for _name, value, _colour in lines], dtype=np.float64)
+    counts, edges = np.histogram(values, bins=BINS, range=in_view(values, shown[:1]))
     width = float(edges[1] - edges[0])
     source = table({"x": (edges[:-1] + edges[1:]) / 2, "low": edges[:-1], "high": edges[1:], "count": counts})
     plot = make_plot(height=240)
@@ -298,8 +312,9 @@ def _upright(plot: Plot, value: float, top: float, colour: str) -> Renderer:
 
 def logits_chart(logits: Floats) -> LayoutDOM:
     """Where the trial chosen on one half ranks on the other, over all splits; at and left of 0: below the median."""
-    edges = np.linspace(min(float(logits.min()), -1.0), max(float(logits.max()), 1.0), BINS + 1)
-    edges = np.sort(np.append(edges, 0.0)) if 0.0 not in edges else edges
+    low, high = min(float(logits.min()), -1.0), max(float(logits.max()), 1.0)
+    step = (high - low) / BINS
+    edges = step * np.arange(-np.ceil(-low / step), np.ceil(high / step) + 1)
     # A logit of 0 is no better than the median: it counts on the left.
     counts = np.histogram(-logits, bins=-edges[::-1])[0][::-1] / len(logits) * 100
     plot = make_plot(height=240)
@@ -338,6 +353,8 @@ def front_chart(found: Scattered, front: Sequence[int], labels: Sequence[str], b
     edge = {name: column[chosen][order] for name, column in columns.items()}
     draw(plot, table(edge), Line(x="x", y="y", line_color=LIGHT.equity, line_width=1.2, line_dash="dashed"))
     marks = draw(plot, table(edge), Scatter(x="x", y="y", size=9, fill_color=LIGHT.equity, line_color=None))
+    _show(plot, first[good], edge["x"], across=True)
+    _show(plot, second[good], edge["y"])
     axis = LinearAxis(formatter=NumeralTickFormatter(format=NUMBER), axis_label=labels[0])
     add_axes(plot, axis, NumeralTickFormatter(format=NUMBER), label=labels[1])
     items = [(_("Trial"), dots), (_("Pareto front"), marks)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.models import FixedTicker, LayoutDOM, Line, LinearAxis, NumeralTickFormatter, Plot, Scatter, VBar
+from bokeh.models import FixedTicker, LayoutDOM, Line, LinearAxis, NumeralTickFormatter, Plot, Range1d, Scatter, VBar
 from bokeh.models.annotations import BoxAnnotation, Span
 from django.utils.translation import gettext as _
 
@@ -113,5 +113,6 @@ def _numbers(values: Sequence[Any]) -> tuple[Floats, list[str]]:
 
 def _windows_axis(plot: Plot, windows: int, form: str, label: str, *, named: bool = True) -> None:
     ticks = FixedTicker(ticks=list(range(1, windows + 1, max(1, windows // 15))))
+    plot.x_range = Range1d(0.5, windows + 0.5)
     axis = LinearAxis(ticker=ticks, axis_label=_("Window") if named else None)
     add_axes(plot, axis, NumeralTickFormatter(format=form), label=label)

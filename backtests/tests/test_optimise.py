@@ -1,6 +1,7 @@
 """What an optimisation finds: the same as single runs, the best of it, and how honest that is."""
 
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -27,8 +28,10 @@ from backtests.optimise.work import work_for
 from backtests.requests import RunRequest
 from backtests.result_rows import read_days
 from backtests.states import RunStatus
+from backtests.tests.conftest import FIRST, LAST
 from backtests.tests.optimisations import optimized, outcome
 from backtests.tests.runs import finished
+from marketdata.services import store_simulated_bars
 from quantsite.common.errors import RefusedError, RuleError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
@@ -62,6 +65,18 @@ def test_fixed_parameters_seed_and_rules_reach_every_trial(alice: User, asked: R
         single = finished(alice, replace(asked, parameters={**trial.parameters}, rules=rules))
         assert trial.result_hash == single.result_hash
         assert trial.parameters["slow"] == 8
+
+
+def test_a_trial_on_several_instruments_is_the_single_run_on_them(
+    alice: User, asked: RunRequest, searched: OptimizationRequest
+) -> None:
+    second = store_simulated_bars(None, "simrb2405.SIM", "5m", first=FIRST, last=LAST, seed=11).instrument
+    both = replace(asked, legs=(second.code,))
+    run = optimized(alice, replace(searched, run=replace(searched.run, legs=(second.code,)), space={"fast": "3,5"}))
+    for trial in run.trials.all():
+        assert trial.result_hash == finished(alice, replace(both, parameters=trial.parameters)).result_hash
+    assert run.done == trials_of("double_ma", [second.code, asked.instrument]) - 2 == 2
+    assert run.overfitting["noise"] is None
 
 
 def test_the_best_is_feasible_and_a_constraint_that_nothing_meets_leaves_none(
@@ -174,7 +189,7 @@ def test_daily_returns_are_kept_of_a_bounded_sample(
     """However many trials: memory at the end is bounded by the sample, the rows stream."""
     monkeypatch.setattr("backtests.optimise.returns.KEPT", 4)
     run = optimized(alice, replace(searched, method=Method.RANDOM, trials=40))
-    kept = [unpack(bytes(block)) for block in run.chunks.exclude(returns=None).values_list("returns", flat=True)]
+    kept = [unpack(bytes(block)) for block in run.chunks.values_list("returns", flat=True) if block is not None]
     numbers = np.concatenate([numbers for numbers, _ in kept])
     assert len(numbers) == 4
     assert run.overfitting["kept_trials"] == 4 + (run.best["number"] not in numbers)
@@ -267,12 +282,13 @@ def test_trials_are_read_and_written_in_pieces(alice: User, searched: Optimizati
         store_trials(run.pk, 0, part)
     inputs = INPUTS.get(run)
     peaks = {}
-    for name, work in {
+    works: dict[str, Callable[[], object]] = {
         "best": lambda: best_of(run, inputs),
         "front": lambda: front_of(run),
         "csv": lambda: sum(len(piece) for piece in csv_lines(run)),
         "json": lambda: sum(len(piece) for piece in json_parts(run)),
-    }.items():
+    }
+    for name, work in works.items():
         tracemalloc.start()
         work()
         peaks[name] = tracemalloc.get_traced_memory()[1] / 30_009

@@ -26,7 +26,7 @@ from marketdata.models import Bar
 from quantsite.common.errors import RuleError
 from strategies import registry
 
-FAILED_WINDOW = gettext_noop("The optimisation of a window did not succeed: mend what it says, then ask for the walk-forward again.")
+FAILED_WINDOW = gettext_noop("The optimisation of a window did not succeed: mend what it says, then ask once more.")
 
 log = structlog.get_logger(__name__)
 

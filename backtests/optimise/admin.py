@@ -31,7 +31,7 @@ from backtests.topics import OPTIMIZATIONS
 from quantsite.web.renderers import dumps
 
 
-class PartFilter(DropdownFilter):  # type: ignore[misc]
+class PartFilter(DropdownFilter):
     """Windows of walk-forwards are reached from their walk-forward: the list leaves them out unless asked."""
 
     title = _("Windows of walk-forwards")

@@ -1,5 +1,7 @@
 """What the console's pages of optimisations and of walk-forwards share: looks of a list, a form that counts first."""
 
+# mypy: disallow-untyped-decorators=False, disallow-subclassing-any=False
+
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, ClassVar

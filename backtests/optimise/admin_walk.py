@@ -1,5 +1,7 @@
 """The console's pages of walk-forwards: list, new one, the page of one."""
 
+# mypy: disallow-untyped-decorators=False, disallow-subclassing-any=False
+
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar

@@ -125,7 +125,8 @@ def _laid_out(run: OptimizationRun, space: SearchSpace, found: Any, names_of_axe
         len(axes[1].labels),
     )
     return Cells(
-        *axes,
+        axes[0],
+        axes[1],
         *rows,
         best=(best[x] // steps[0], best[y] // steps[1]) if best else None,
         around=tuple(

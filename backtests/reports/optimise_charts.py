@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from bokeh.models import (
-    ColorBar,
     FixedTicker,
     LayoutDOM,
     Line,
@@ -22,6 +21,7 @@ from bokeh.models import (
     Step,
     VBar,
 )
+from bokeh.models.annotations import ColorBar
 from bokeh.models.renderers import GlyphRenderer
 from django.utils.translation import gettext as _
 
@@ -50,6 +50,10 @@ BINS = 40
 NUMBER = "0,0.[0000]"
 LOW, HIGH = 0.02, 0.98
 """Quantiles between which a scale runs where a few trials lie far out."""
+
+
+def _digits(form: str) -> Any:
+    return NumeralTickFormatter(format=form)
 
 
 def map_chart(cells: Cells, label: str) -> LayoutDOM:
@@ -99,13 +103,14 @@ def map_chart(cells: Cells, label: str) -> LayoutDOM:
 def _map_plot(cells: Cells) -> Plot:
     plot = make_plot(height=min(460, max(260, 18 * len(cells.y_axis.labels) + 60)))
     plot.window_axis = "none"
-    plot.x_range = Range1d(-0.5, len(cells.x_axis.labels) - 0.5)
-    plot.y_range = Range1d(-0.5, len(cells.y_axis.labels) - 0.5)
+    plot.x_range = Range1d(start=-0.5, end=len(cells.x_axis.labels) - 0.5)
+    plot.y_range = Range1d(start=-0.5, end=len(cells.y_axis.labels) - 0.5)
     x_axis = LinearAxis(axis_label=cells.x_axis.name)
     add_axes(plot, x_axis, NumeralTickFormatter(format="0"), label=cells.y_axis.name)
     _name_places(x_axis, cells.x_axis)
     _name_places(plot.left[0], cells.y_axis)
-    for grid in plot.center:
+    grids: list[Any] = list(plot.center)
+    for grid in grids:
         grid.visible = False
     return plot
 
@@ -142,7 +147,7 @@ def _colour_bar(mapper: LinearColorMapper) -> ColorBar:
         color_mapper=mapper,
         width=10,
         padding=4,
-        formatter=NumeralTickFormatter(format="0,0.[00]"),
+        formatter=_digits("0,0.[00]"),
         background_fill_color=None,
         bar_line_color=None,
         major_tick_line_color=None,
@@ -201,14 +206,14 @@ def spread_chart(found: Scattered, x: str, y: str, label: str, best: int | None)
 
 
 def _star_of(plot: Plot, numbers: Any, x: Floats, y: Floats, best: int | None) -> None:
-    place = np.flatnonzero(numbers == best) if best is not None else []
+    place = np.flatnonzero(numbers == best)
     if len(place):
         add_legend(plot, [(_("Best"), _star(plot, float(x[place[0]]), float(y[place[0]])))])
 
 
 def _number_axis(values: Sequence[Any], name: str) -> tuple[Floats, LinearAxis]:
     """The values as numbers (words by their place in the order of the alphabet) and their axis."""
-    axis = LinearAxis(formatter=NumeralTickFormatter(format="0,0.[0000]"), axis_label=name)
+    axis = LinearAxis(formatter=_digits("0,0.[0000]"), axis_label=name)
     _name_words(axis, values)
     return _numbers(values), axis
 
@@ -234,7 +239,7 @@ def _show(plot: Plot, values: Floats, always: Floats, *, across: bool = False) -
     """Let an axis show what is not far out, with some room at both ends."""
     low, high = in_view(values, always)
     room = 0.06 * (high - low) or 1.0
-    view = Range1d(low - room, high + room)
+    view = Range1d(start=low - room, end=high + room)
     if across:
         plot.x_range = view
     else:
@@ -274,7 +279,7 @@ def history_chart(found: Scattered, label: str, *, maximise: bool) -> LayoutDOM:
     dots = draw(plot, source, dot)
     _show(plot, values, best)
     line = draw(plot, source, Step(x="x", y="best", mode="after", line_color=LIGHT.equity, line_width=1.8))
-    axis = LinearAxis(formatter=NumeralTickFormatter(format="0,0"), axis_label=_("Trial"))
+    axis = LinearAxis(formatter=_digits("0,0"), axis_label=_("Trial"))
     add_axes(plot, axis, NumeralTickFormatter(format=NUMBER), label=label)
     rows = [(_("Trial"), "@x"), (label, f"@value{{{NUMBER}}}"), (_("Best so far"), f"@best{{{NUMBER}}}")]
     add_legend(plot, [(_("Trial"), dots), (_("Best so far"), line)])
@@ -294,7 +299,7 @@ def histogram_chart(values: Floats, lines: Sequence[tuple[str, float, str]], lab
     bars = draw(plot, source, bar)
     top = float(counts.max()) * 1.05
     items = [(name, _upright(plot, value, top, colour)) for name, value, colour in lines]
-    axis = LinearAxis(formatter=NumeralTickFormatter(format=NUMBER), axis_label=label)
+    axis = LinearAxis(formatter=_digits(NUMBER), axis_label=label)
     add_axes(plot, axis, NumeralTickFormatter(format="0,0"), label=_("Trials"))
     rows = [(_("From"), f"@low{{{NUMBER}}}"), (_("To"), f"@high{{{NUMBER}}}"), (_("Trials"), "@count{0,0}")]
     if items:
@@ -330,9 +335,7 @@ def logits_chart(logits: Floats) -> LayoutDOM:
         glyph = VBar(x="x", top="share", bottom=0, width="width", fill_color=colour, fill_alpha=0.75, line_color=None)
         bars.append(draw(plot, table(columns), glyph))
         items.append((f"{name} ({counts[chosen].sum():.0f} %)", bars[-1]))
-    axis = LinearAxis(
-        formatter=NumeralTickFormatter(format="0.[0]"), axis_label=_("Logit of the rank on the other half")
-    )
+    axis = LinearAxis(formatter=_digits("0.[0]"), axis_label=_("Logit of the rank on the other half"))
     add_axes(plot, axis, NumeralTickFormatter(format="0.[0]"), label=_("Splits, %"))
     add_legend(plot, items)
     add_tools(plot, hover_tool(bars, [(_("Logit"), "@x{0.00}"), (_("Splits"), "@share{0.00} %")]), cross_hair())
@@ -350,15 +353,15 @@ def front_chart(found: Scattered, front: Sequence[int], labels: Sequence[str], b
     dots = draw(plot, table(_chosen(columns, good)), dot)
     chosen = np.isin(found.number, list(front))
     order = np.argsort(first[chosen], kind="stable")
-    edge = {name: column[chosen][order] for name, column in columns.items()}
+    edge: dict[str, Any] = {name: column[chosen][order] for name, column in columns.items()}
     draw(plot, table(edge), Line(x="x", y="y", line_color=LIGHT.equity, line_width=1.2, line_dash="dashed"))
     marks = draw(plot, table(edge), Scatter(x="x", y="y", size=9, fill_color=LIGHT.equity, line_color=None))
     _show(plot, first[good], edge["x"], across=True)
     _show(plot, second[good], edge["y"])
-    axis = LinearAxis(formatter=NumeralTickFormatter(format=NUMBER), axis_label=labels[0])
+    axis = LinearAxis(formatter=_digits(NUMBER), axis_label=labels[0])
     add_axes(plot, axis, NumeralTickFormatter(format=NUMBER), label=labels[1])
     items = [(_("Trial"), dots), (_("Pareto front"), marks)]
-    place = np.flatnonzero(found.number == best) if best is not None else []
+    place = np.flatnonzero(found.number == best)
     if len(place):
         items.append((_("Best"), _star(plot, float(first[place[0]]), float(second[place[0]]))))
     add_legend(plot, items)

@@ -39,8 +39,8 @@ def joined_chart(day: Ints, equity: Floats, window: Ints, capital: float) -> Lay
     peak = np.maximum.accumulate(np.maximum(equity, capital))
     source = table({"day": moments, "equity": equity, "window": window, "drawdown": (equity / peak - 1.0) * 100})
     plot = make_plot(height=320)
-    for number, rows in groupby(range(len(window)), lambda row: int(window[row])):
-        places = list(rows)
+    for number, group in groupby(range(len(window)), lambda row: int(window[row])):
+        places = list(group)
         if number % 2 == 0:
             shade = BoxAnnotation(
                 left=moments[places[0]],
@@ -94,9 +94,10 @@ def drift_chart(chosen: dict[str, list[Any]]) -> LayoutDOM:
         draw(plot, source, Line(x="x", y="y", line_color=LIGHT.close, line_width=1.2, line_dash="dotted"))
         dots = draw(plot, source, Scatter(x="x", y="y", size=9, fill_color=LIGHT.equity, line_color=None))
         _windows_axis(plot, len(values), "0,0.[0000]", name, named=place == len(chosen) - 1)
+        axis: Any = plot.left[0]
         if words:
-            plot.left[0].ticker = FixedTicker(ticks=list(range(len(words))))
-            plot.left[0].major_label_overrides = dict(enumerate(words))
+            axis.ticker = FixedTicker(ticks=list(range(len(words))))
+            axis.major_label_overrides = dict(enumerate(words))
         add_tools(plot, hover_tool([dots], [(_("Window"), "@x"), (name, "@value")]), cross_hair())
         plots.append(plot)
     return stack(*plots)
@@ -112,7 +113,7 @@ def _numbers(values: Sequence[Any]) -> tuple[Floats, list[str]]:
 
 
 def _windows_axis(plot: Plot, windows: int, form: str, label: str, *, named: bool = True) -> None:
-    ticks = FixedTicker(ticks=list(range(1, windows + 1, max(1, windows // 15))))
-    plot.x_range = Range1d(0.5, windows + 0.5)
+    ticks: Any = FixedTicker(ticks=list(range(1, windows + 1, max(1, windows // 15))))
+    plot.x_range = Range1d(start=0.5, end=windows + 0.5)
     axis = LinearAxis(ticker=ticks, axis_label=_("Window") if named else None)
     add_axes(plot, axis, NumeralTickFormatter(format=form), label=label)

@@ -1,11 +1,11 @@
 """Pages of optimisations and walk-forwards: who may see and do what, what they show, what their charts are made of."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from django.contrib import admin
-from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
@@ -14,7 +14,7 @@ from backtests import tasks
 from backtests.models import BacktestRun
 from backtests.optimise import services
 from backtests.optimise.charts import CHARTS, WALK_CHARTS
-from backtests.optimise.forms import NewSearchForm, NewWalkForm, initial_of, proposals_of, search_form
+from backtests.optimise.forms import NewSearchForm, initial_of, proposals_of, search_form
 from backtests.optimise.models import OptimizationRun, WalkForwardRun
 from backtests.optimise.page import findings_of, page_url, verdict_of
 from backtests.optimise.points import beyond, cells_of, in_view, scattered_of
@@ -44,8 +44,9 @@ def _client(user: User) -> Client:
     return client
 
 
-def _text(response: HttpResponse) -> str:
-    return response.content.decode()
+def _text(response: Any) -> str:
+    content: bytes = response.content
+    return content.decode()
 
 
 # --- who may -------------------------------------------------------------------------------------------------
@@ -286,9 +287,10 @@ def _plain(values: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if value not in (None, "", False)}
 
 
-def _form_of(model: type, form: NewSearchForm) -> NewSearchForm | NewWalkForm:
+def _form_of(model: type, form: NewSearchForm) -> NewSearchForm:
     """The form as its page makes it."""
     request = RequestFactory().get("/")
     request.user = User.objects.get(username="alice")
-    made: NewSearchForm = admin.site._registry[model].get_form(request)(form.data)
+    made: Any = admin.site._registry[model].get_form(request)(form.data)
+    assert isinstance(made, NewSearchForm)
     return made

@@ -44,7 +44,7 @@ def backwards(_apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
             schema_editor.execute(statement, params=None)
 
 
-def run_of(related_name: str) -> models.ForeignKey:
+def run_of(related_name: str) -> models.Field:  # type: ignore[type-arg] # a class that takes none at run time
     """The reference of a row to its run."""
     return models.ForeignKey(
         db_constraint=False,

@@ -50,7 +50,7 @@ def _sources(document: Any) -> Iterator[dict[str, Any]]:
 
 
 def _decoded(value: Any) -> list[float]:
-    return list(Deserializer([ColumnDataSource]).decode(value))
+    return list(Deserializer([ColumnDataSource]).decode(value))  # type: ignore[list-item] # a class, as bokeh wants it
 
 
 def test_the_deepest_drawdowns_as_a_table() -> None:

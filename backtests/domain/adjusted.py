@@ -29,6 +29,16 @@ class Adjustment:
             return price
         return price * float(self.factor[day]) + float(self.shift[day])
 
+    def seen(self, day: int, price: float) -> float:
+        """What the strategy sees on a day of a recorded price."""
+        if not len(self.shift):
+            return price
+        return (price - float(self.shift[day])) / float(self.factor[day])
+
+    def distance(self, day: int, seen: float) -> float:
+        """The recorded distance behind one between two prices that the strategy sees on a day."""
+        return seen * float(self.factor[day]) if len(self.factor) else seen
+
 
 NOTHING = Adjustment(np.empty(0), np.empty(0))
 

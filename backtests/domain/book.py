@@ -21,7 +21,7 @@ def new_book(tape: Tape, capital: float, switches: npt.NDArray[np.int64], fills:
     days, legs = tape.terms.shape
     account = np.zeros(6)
     account[state.PRE_BALANCE] = capital
-    counts = np.zeros(13, dtype=np.int64)
+    counts = np.zeros(14, dtype=np.int64)
     counts[state.DAY] = counts[state.DAY_ROW] = -1
     numbers = np.zeros((legs, 10))
     numbers[:, [state.LAST, state.PRE_SETTLE]] = np.nan
@@ -60,8 +60,9 @@ def grown(book: Book) -> Book:
         "fills": int(counts[state.FILLS]),
         "trades": int(counts[state.TRADES]),
     }
-    # One bar can write several rows for each order and lot: what it needs at most decides, beside what is used.
-    most = 4 * (2 * used["orders"] + 4 * len(marks) + 8) + used["lots"]
+    # One bar can write several rows for each order and one for each lot: what it needs at most decides, beside
+    # what is used. It is never less than what the kernel's ``roomy`` asks for.
+    most = 4 * (2 * used["orders"] + 4 * len(marks) + 8) + int((marks[:, state.TAIL] - marks[:, state.HEAD]).sum())
     tables = {}
     for name in _WIDTHS:
         old = getattr(book, name)

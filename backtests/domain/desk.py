@@ -10,10 +10,12 @@ from backtests.domain.kernel_state import Book
 from backtests.domain.session import Session
 from marketdata.domain.bars import Bar, BarSeries
 from quantsite.common.errors import RuleError
-from quantsite.common.numbers import round_to_tick
 from quantsite.common.texts import say
 from strategies.domain.strategy import OrderUpdate, Reply
 from trading.domain.offsets import Direction
+
+WIDE = 1e-6
+"""By how much a watched price is watched early (yuan): an adjustment's dust must not miss it."""
 
 
 class BacktestDesk:
@@ -90,16 +92,19 @@ class BacktestDesk:
     def wake_at(self, time: int) -> None:
         """Wake the strategy when the first later bar that starts at or after ``time`` (ns UTC) has closed."""
         self.timers.append(int(time))
-        self._session.watch()
 
     def wake_on(self, price: float, leg: int = 0) -> None:
         """Wake the strategy once, when a later bar reaches ``price`` and has closed."""
-        self.levels.append((leg, price))
-        self._session.watch()
+        self.levels.append((leg, _finite("price", price)))
 
-    def levels_of(self, leg: int) -> list[float]:
-        """The recorded prices that a leg of the run is watched for."""
-        return [self._session.recorded(leg, price) for own, price in self.levels if self._legs[own] == leg]
+    def levels_around(self, leg: int) -> tuple[float, float]:
+        """The nearest watched prices below and above the last bar of a leg of the run, recorded and a little wide."""
+        last = self._session.history(leg, 1)
+        close = float(last.close[-1]) if len(last) else 0.0
+        levels = [price for own, price in self.levels if self._legs[own] == leg]
+        down = max((price for price in levels if price < close), default=-math.inf)
+        up = min((price for price in levels if price >= close), default=math.inf)
+        return self._session.behind(leg, down) + WIDE, self._session.behind(leg, up) - WIDE
 
     def due(self, start: int) -> bool:
         """True where a timer has come; those that have are gone."""
@@ -118,8 +123,9 @@ class BacktestDesk:
         return [price for _own, price in hit]
 
     def own_update(self, update: OrderUpdate) -> OrderUpdate:
-        """An update of the run in the strategy's own legs."""
-        return update._replace(leg=self._legs.index(update.leg)) if self._legs != (0,) else update
+        """An update of the run in the strategy's own legs and at its own prices."""
+        price = self._session.shown(update.leg, update.price)
+        return update._replace(leg=self._legs.index(update.leg), price=price)
 
     def _place(  # noqa: PLR0917 - private, and every call names what it passes
         self, leg: int, kind: int, side: int, volume: float, price: float, reply: Reply | None, *, to_target: bool
@@ -140,13 +146,15 @@ class BacktestDesk:
         if reply and not (math.isfinite(distance) and distance > 0):
             text = say("A reply's distance must be above 0, not %(distance)r.", distance=distance)
             raise RuleError("invalid_order", text)
-        distance = round_to_tick(distance, self._session.tick(own)) if reply else 0.0
+        # Less than half a tick would be no distance at all, and so no reply.
+        distance = max(self._session.distance(own, distance), self._session.tick(own)) if reply else 0.0
         book.orders[at] = (lots, price, distance, lots)
         repeat = int(reply is not None and reply.repeat)
-        next_row = book.counts[state.ROW]
-        book.order_marks[at] = (number, own, kind, side, int(to_target), next_row, repeat, state.RESTING)
+        place = (number, own, kind, side, int(to_target), self._session.row, repeat, state.RESTING)
+        book.order_marks[at] = place
         book.counts[state.ORDERS] = at + 1
         book.leg_marks[own, state.DIRTY] = 1
+        self._session.placed = True
         return number
 
     def _lots(self, volume: float, *, to_target: bool) -> float:

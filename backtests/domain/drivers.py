@@ -82,6 +82,7 @@ class Events:
         self.actors = actors
         self._started = [False] * len(actors)
         self._base = 0
+        self._moving = any(len(sight.adjustment.shift) for sight in session.sights)
         for actor in actors:
             wakes = type(actor.strategy).wakes
             self._base |= state.WANT_DAY if WakeKind.DAY in wakes else 0
@@ -113,17 +114,20 @@ class Events:
             book.counts[state.TIMER_ROW] = max(self.session.row, int(np.searchsorted(starts, min(timers))))
         if any(actor.desk.levels for actor in self.actors):
             wants |= state.WANT_LEVEL
+            # A roll moves the recorded price behind a level that is named on an adjusted series.
+            wants |= state.WANT_DAY if self._moving else 0
             self._watch_levels()
         book.switches[state.WANTS] = wants
 
     def _watch_levels(self) -> None:
+        """The nearest levels on each side, a little wide: the strategy's own bars decide what was reached."""
         numbers = self.session.book.leg_numbers
-        for leg in range(len(numbers)):
-            last = self.session.history(leg, 1)
-            close = self.session.recorded(leg, float(last.close[-1])) if len(last) else 0.0
-            levels = [level for actor in self.actors for level in actor.desk.levels_of(leg)]
-            numbers[leg, state.LEVEL_DOWN] = max((level for level in levels if level < close), default=-np.inf)
-            numbers[leg, state.LEVEL_UP] = min((level for level in levels if level >= close), default=np.inf)
+        numbers[:, state.LEVEL_DOWN], numbers[:, state.LEVEL_UP] = -np.inf, np.inf
+        for actor in self.actors:
+            for leg in {actor.legs[own] for own, _price in actor.desk.levels}:
+                down, up = actor.desk.levels_around(leg)
+                numbers[leg, state.LEVEL_DOWN] = max(numbers[leg, state.LEVEL_DOWN], down)
+                numbers[leg, state.LEVEL_UP] = min(numbers[leg, state.LEVEL_UP], up)
 
     def _wake(self, flags: npt.NDArray[np.bool_]) -> None:
         tell(self.actors, self.session.take_updates())
@@ -134,26 +138,41 @@ class Events:
 
     def _wakes_of(self, number: int, actor: Actor, flags: npt.NDArray[np.bool_]) -> Iterator[Wake]:
         """The reasons to call one strategy after the last row, in their fixed order."""
-        session, leg = self.session, actor.legs[0]
-        sight = session.sights[leg]
-        at = int(np.searchsorted(sight.rows, session.row)) - 1
-        if at < 0 or session.rows.start[sight.rows[at]] != session.rows.start[session.row - 1]:
-            return
-        row, wakes = int(sight.rows[at]), type(actor.strategy).wakes
-        bar = bar_at(sight.bars, at)
-        if not self._started[number]:
-            self._started[number] = True
-            if WakeKind.START in wakes:
-                yield Wake(WakeKind.START, bar)
-        elif WakeKind.DAY in wakes and at and sight.bars.trading_day[at] != sight.bars.trading_day[at - 1]:
-            yield Wake(WakeKind.DAY, bar)
-        if WakeKind.FLAG in wakes and flags[row]:
-            yield Wake(WakeKind.FLAG, bar)
-        if actor.desk.due(bar.start):
-            yield Wake(WakeKind.TIMER, bar)
-        before = float(sight.bars.close[at - 1]) if at else bar.open
-        for level in actor.desk.reached(0, bar, before):
-            yield Wake(WakeKind.LEVEL, bar, level)
+        sight = self.session.sights[actor.legs[0]]
+        at = self._closed_now(actor.legs[0])
+        if at >= 0:
+            row, wakes = int(sight.rows[at]), type(actor.strategy).wakes
+            bar = bar_at(sight.bars, at)
+            if not self._started[number]:
+                self._started[number] = True
+                if WakeKind.START in wakes:
+                    yield Wake(WakeKind.START, bar)
+            elif WakeKind.DAY in wakes and at and sight.bars.trading_day[at] != sight.bars.trading_day[at - 1]:
+                yield Wake(WakeKind.DAY, bar)
+            if WakeKind.FLAG in wakes and flags[row]:
+                yield Wake(WakeKind.FLAG, bar)
+            if actor.desk.due(bar.start):
+                yield Wake(WakeKind.TIMER, bar)
+        if actor.desk.levels:
+            yield from self._levels_of(actor)
+
+    def _levels_of(self, actor: Actor) -> Iterator[Wake]:
+        """The levels that the bars just closed have reached, leg by leg."""
+        for own, leg in enumerate(actor.legs):
+            at, bars = self._closed_now(leg), self.session.sights[leg].bars
+            if at >= 0:
+                bar = bar_at(bars, at)
+                before = float(bars.close[at - 1]) if at else bar.open
+                for level in actor.desk.reached(own, bar, before):
+                    yield Wake(WakeKind.LEVEL, bar, level)
+
+    def _closed_now(self, leg: int) -> int:
+        """The number of the leg's bar that its strategy sees close with the last row, -1 where it has none."""
+        session = self.session
+        rows = session.sights[leg].rows
+        at = int(np.searchsorted(rows, session.row)) - 1
+        there = at >= 0 and session.rows.start[rows[at]] == session.rows.start[session.row - 1]
+        return at if there else -1
 
     def _fill_flags(self, flags: npt.NDArray[np.bool_]) -> None:
         for actor in self.actors:
@@ -196,6 +215,7 @@ def run_plain(session: Session, actor: Actor, progress: Progress) -> None:
     closed = None if whole else (session.tape.bits & state.CLOSED_TO_US).tolist()
     bars, total, counts = sight.bars.rows(), first[-1], session.book.counts
     pending = 0
+    session.placed = False  # what was placed before the first bar is met by the first call
     for start, stop in pairwise(first):
         last = stop - 1
         for row in range(start, stop):
@@ -207,11 +227,14 @@ def run_plain(session: Session, actor: Actor, progress: Progress) -> None:
                 pending = counts[state.PENDING]
             if closed is not None and closed[row]:
                 continue
+            session.ahead = row + 1
             take_in(next(bars))
             signals = decisions()
             if signals:
                 session.decide(0, finite_target(signals[-1].target))
                 pending = 1
+            if session.placed:
+                session.placed, pending = False, 1
         progress(stop, total)
 
 

@@ -173,7 +173,6 @@ class Prepared:
             run_targets(session, actors, report)
         elif overrides(type(strategy), "on_wake") and form in (Form.EVENT, Form.PLAIN) and not _plain(strategy, form):
             events = Events(session, actors)
-            session.watch = events.watch
             events.run(report, step=form == Form.PLAIN)
         elif len(self.legs) == 1:
             run_plain(session, actors[0], report)
@@ -205,7 +204,7 @@ class Prepared:
     def _shares(self, strategy: BaseStrategy) -> list[tuple[BaseStrategy, tuple[int, ...]]]:
         count, wanted = len(self.legs), type(strategy).legs
         if wanted == 1:
-            return [(strategy if k == 0 else copy.copy(strategy), (k,)) for k in range(count)]
+            return [(strategy if k == 0 else _twin(strategy), (k,)) for k in range(count)]
         if wanted != count:
             given = {"name": type(strategy).name, "wanted": wanted, "count": count}
             text = say("%(name)s trades %(wanted)d instruments at a time, not %(count)d.", **given)
@@ -231,6 +230,15 @@ class Prepared:
         first = f"An opening was refused for want of funds on {day}: {why}."
         more = (f"{refused} openings in all were refused for want of funds.",) if refused > 1 else ()
         return (*self._warnings, first, *more)
+
+
+def _twin(strategy: BaseStrategy) -> BaseStrategy:
+    """A strategy like this one that shares nothing with it: not even a list that both would clear and fill."""
+    twin = copy.copy(strategy)
+    of_host = {"desk", "random"}
+    own = {name: copy.deepcopy(value) for name, value in vars(strategy).items() if name not in of_host}
+    vars(twin).update(own)
+    return twin
 
 
 def _silent(_done: int, _total: int) -> None:

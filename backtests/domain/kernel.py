@@ -70,6 +70,7 @@ from backtests.domain.kernel_state import (
     WANT_START,
     WANT_TIMER,
     WANTS,
+    WOKE,
     WOKEN,
     Array,
     Book,
@@ -133,7 +134,7 @@ def busy(tape: Tape, book: Book, row: int) -> bool:
     leg = tape.leg[row]
     marks, numbers = book.leg_marks[leg], book.leg_numbers[leg]
     if marks[DIRTY]:
-        find_triggers(book, leg)
+        find_triggers(tape, book, leg)
     if marks[WAITING] or marks[AT_OPEN] or marks[ROLLING] or book.counts[FORCED]:
         return True
     return bool(tape.low[row] <= numbers[LOW_TRIGGER] or tape.high[row] >= numbers[HIGH_TRIGGER])
@@ -148,7 +149,7 @@ def match(tape: Tape, book: Book, row: int) -> None:
         return
     book.leg_numbers[leg, TAKEN] = 0.0
     if marks[ROLLING]:
-        take_back(book, leg, tape.bar[row])
+        take_back(book, leg, row)
         tidy(book)
         roll(tape, book, row)
     if book.counts[FORCED]:
@@ -164,7 +165,7 @@ def leave(tape: Tape, book: Book, row: int, expires: bool) -> None:
     """Close a leg on its last bar: at the end of the run at the close with slippage, at expiry at the settlement."""
     leg = tape.leg[row]
     numbers, marks = book.leg_numbers[leg], book.leg_marks[leg]
-    take_back(book, leg, tape.bar[row])
+    take_back(book, leg, row)
     tidy(book)
     marks[WAITING] = 0
     held, close = numbers[HELD], tape.close[row]
@@ -209,14 +210,26 @@ def wakes(tape: Tape, book: Book, row: int, flags: Array) -> bool:
 
 
 @compiled
+def mark_group(tape: Tape, book: Book, row: int) -> None:
+    """Mark the legs whose bars end with ``row`` at their closes.
+
+    Not one by one: a leg's open would be judged by the close of another one's bar that starts with it.
+    """
+    at = row
+    while at >= 0 and (at == row or not tape.bits[at] & GROUP_END):
+        leg = tape.leg[at]
+        book.leg_numbers[leg, LAST] = tape.close[at] - book.leg_numbers[leg, GAP]
+        at -= 1
+
+
+@compiled
 def end_row(tape: Tape, book: Book, row: int) -> None:
     """The bar has closed: mark where somebody looks at the funds between two settlements; settle the day's last."""
     bits, calls = tape.bits[row], book.switches[MARGIN_CALL] != 0
-    if calls or book.switches[SEVERAL]:
-        leg = tape.leg[row]
-        book.leg_numbers[leg, LAST] = tape.close[row] - book.leg_numbers[leg, GAP]
-    if calls and bits & GROUP_END:
-        call_margin(tape, book, row)
+    if bits & GROUP_END and (calls or book.switches[SEVERAL]):
+        mark_group(tape, book, row)
+        if calls:
+            call_margin(tape, book, row)
     if bits & LAST_OF_DAY:
         settle(tape, book)
         if calls:
@@ -246,9 +259,11 @@ def step(tape: Tape, book: Book, row: int, targets: Array) -> bool:
         counts[DAY_ROW] = row
         begin_day(tape, book, counts[DAY] + 1)
     leaving = tape.ends[counts[DAY], leg] if tape.last_row[counts[DAY], leg] == row else STAYS
-    if busy(tape, book, row) or leaving:
-        if not roomy(book):
-            return False
+    acts = busy(tape, book, row) or leaving
+    # A margin call takes orders back, and tells of it, on a bar that does nothing else.
+    if (acts or book.switches[MARGIN_CALL]) and not roomy(book):
+        return False
+    if acts:
         match(tape, book, row)
         if leaving:
             leave(tape, book, row, leaving == EXPIRES)
@@ -278,7 +293,7 @@ def advance(tape: Tape, book: Book, stop: int, targets: Array, flags: Array) -> 
     counts, switches = book.counts, book.switches
     asks = switches[WANTS] != 0 or switches[TELL] != 0
     every = asks or switches[SEVERAL] != 0 or switches[MARGIN_CALL] != 0
-    row, outcome, woken = counts[ROW], FINISHED, False
+    row, outcome = counts[ROW], FINISHED
     while row < stop and outcome == FINISHED:
         if not every:
             row = skip(tape, book, row, stop, targets)
@@ -288,9 +303,10 @@ def advance(tape: Tape, book: Book, stop: int, targets: Array, flags: Array) -> 
             outcome = FULL
             break
         if asks:
-            woken = woken or wakes(tape, book, row, flags)
-            if woken and tape.bits[row] & GROUP_END:
-                outcome = WOKEN
+            if not counts[WOKE] and wakes(tape, book, row, flags):
+                counts[WOKE] = 1  # kept where the call ends inside a group
+            if counts[WOKE] and tape.bits[row] & GROUP_END:
+                counts[WOKE], outcome = 0, WOKEN
         row += 1
     counts[ROW] = row
     counts[PENDING] = pending(book)

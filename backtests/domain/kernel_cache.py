@@ -15,13 +15,14 @@ import numba
 from numba.core import config
 
 from backtests.domain import kernel_state
-from trading.domain import balance, fees, margin, matching, profit
+from trading.domain import balance, fees, margin, matching, offsets, profit
 
 
 def use_cache() -> Path:
     """Point numba at the folder, below ``NUMBA_CACHE_DIR`` where that is set; call it before anything is compiled."""
     here = Path(__file__).parent
-    sources = [Path(module.__file__ or "") for module in (balance, fees, margin, matching, profit, kernel_state)]
+    rules = (balance, fees, margin, matching, offsets, profit, kernel_state)
+    sources = [Path(module.__file__ or "") for module in rules]
     digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted({*sources, *here.glob("kernel*.py")}):
         digest.update(path.read_bytes())

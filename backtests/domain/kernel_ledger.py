@@ -44,6 +44,7 @@ from backtests.domain.kernel_state import (
     LAST,
     LONG_LOT,
     LONG_MONEY,
+    LOT_DUST,
     LOTS,
     MARGIN,
     MULTIPLIER,
@@ -67,13 +68,13 @@ from backtests.domain.kernel_state import (
     TICK,
     TODAY_LOT,
     TODAY_MONEY,
-    TOLD_BAR,
     TOLD_HELD,
     TOLD_KIND,
     TOLD_LEG,
     TOLD_OFFSET,
     TOLD_ORDER,
     TOLD_PRICE,
+    TOLD_ROW,
     TOLD_SIDE,
     TOLD_VOLUME,
     TRADE_LEG,
@@ -106,14 +107,14 @@ slippage_cost = compiled(matching.slippage_cost)
 
 @compiled
 def tell(
-    book: Book, kind: int, bar: int, leg: int, side: int, offset: int, price: float, volume: float, order: int
+    book: Book, kind: int, row: int, leg: int, side: int, offset: int, price: float, volume: float, order: int
 ) -> None:
     """Note an update for the strategy, if it listens."""
     if not book.switches[TELL]:
         return
     at = book.counts[UPDATES]
     marks, numbers = book.update_marks[at], book.updates[at]
-    marks[TOLD_KIND], marks[TOLD_BAR], marks[TOLD_SIDE] = kind, bar, side
+    marks[TOLD_KIND], marks[TOLD_ROW], marks[TOLD_SIDE] = kind, row, side
     marks[TOLD_OFFSET], marks[TOLD_ORDER], marks[TOLD_LEG] = offset, order, leg
     numbers[TOLD_PRICE], numbers[TOLD_VOLUME], numbers[TOLD_HELD] = price, volume, book.leg_numbers[leg, HELD]
     book.counts[UPDATES] = at + 1
@@ -136,8 +137,9 @@ def note_fill(
     marks[FILL_OFFSET], marks[FILL_ORDER] = offset, order
     book.counts[FILLS] = at + 1
     book.account[DAY_SLIPPAGE] += lost
-    book.leg_numbers[leg, HELD] += side * volume
-    tell(book, FILLED, tape.bar[row], leg, side, offset, price, volume, order)
+    held = book.leg_numbers[leg, HELD] + side * volume
+    book.leg_numbers[leg, HELD] = held if abs(held) > LOT_DUST else 0.0
+    tell(book, FILLED, row, leg, side, offset, price, volume, order)
 
 
 @compiled
@@ -210,7 +212,7 @@ def open_lot(
         if not book.counts[REFUSED]:
             book.counts[REFUSED_ROW], book.account[NEEDED], book.account[FREE] = row, need, free
         book.counts[REFUSED] += 1
-        tell(book, REJECTED, tape.bar[row], leg, side, OPEN, price, volume, order)
+        tell(book, REJECTED, row, leg, side, OPEN, price, volume, order)
         return False
     at = book.leg_marks[leg, TAIL]
     lot = book.lots[leg, at]
@@ -269,7 +271,7 @@ def close_lots(
             part = min(left, book.lots[leg, at, VOLUME])
             fee, gain = close_part(tape, book, row, at, price, part, today)
             paid, made, closed, left = paid + fee, made + gain, closed + part, left - part
-            if book.lots[leg, at, VOLUME] <= 0.0:
+            if book.lots[leg, at, VOLUME] <= LOT_DUST:
                 marks[HEAD] = at + 1
         if closed > 0.0:
             offset = forced if forced >= 0 else (CLOSE_TODAY if today else CLOSE)
@@ -290,7 +292,7 @@ def trade(
     if closing > 0.0:
         close_lots(tape, book, row, side, price, closing, ticks, order, AS_IT_IS)
     opening = volume - closing
-    return opening <= 0.0 or open_lot(tape, book, row, side, price, opening, ticks, order)
+    return opening <= LOT_DUST or open_lot(tape, book, row, side, price, opening, ticks, order)
 
 
 @compiled

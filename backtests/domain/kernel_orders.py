@@ -30,6 +30,7 @@ from backtests.domain.kernel_state import (
     LIMIT,
     LOCKED_DOWN,
     LOCKED_UP,
+    LOT_DUST,
     LOW_TRIGGER,
     MARKET,
     MULTIPLIER,
@@ -67,6 +68,7 @@ from trading.domain import matching
 from trading.domain.offsets import Offset
 
 FORCE_CLOSE = constant(Offset.FORCE_CLOSE)
+ON_GRID = matching.ON_GRID
 
 fill_price = compiled(matching.fill_price)
 limit_reached = compiled(matching.limit_reached)
@@ -118,7 +120,7 @@ def fill_target(tape: Tape, book: Book, row: int) -> None:
     numbers, marks = book.leg_numbers[leg], book.leg_marks[leg]
     delta = numbers[TARGET] - numbers[HELD]
     side = 1 if delta > 0.0 else -1
-    if delta == 0.0:
+    if abs(delta) <= LOT_DUST:
         marks[WAITING] = 0
         return
     if locked_for(tape, row, side):
@@ -127,7 +129,7 @@ def fill_target(tape: Tape, book: Book, row: int) -> None:
     if part <= 0.0:
         return
     done = at_market(tape, book, row, side, part, tape.open[row], NO_ORDER)
-    if not done or numbers[HELD] == numbers[TARGET]:
+    if not done or abs(numbers[TARGET] - numbers[HELD]) <= LOT_DUST:
         marks[WAITING] = 0
 
 
@@ -161,14 +163,14 @@ def finish(book: Book, row: int, at: int) -> None:
 
 
 @compiled
-def take_back(book: Book, leg: int, bar: int) -> None:
+def take_back(book: Book, leg: int, row: int) -> None:
     """The host cancels every resting order of a leg."""
     for at in range(book.counts[ORDERS]):
         marks = book.order_marks[at]
         if marks[LEG] == leg and marks[STATE] != DONE:
             marks[STATE] = DONE
             left, price = book.orders[at, REMAINING], book.orders[at, PRICE]
-            tell(book, CANCELLED, bar, leg, marks[SIDE], NO_OFFSET, price, left, marks[NUMBER])
+            tell(book, CANCELLED, row, leg, marks[SIDE], NO_OFFSET, price, left, marks[NUMBER])
     book.leg_marks[leg, DIRTY] = 1
 
 
@@ -201,9 +203,9 @@ def match_order(tape: Tape, book: Book, row: int, at: int) -> None:
         return
     if marks[TO_TARGET]:
         numbers[REMAINING] = max(0.0, side * (numbers[ORIGINAL] - book.leg_numbers[leg, HELD]))
-        if numbers[REMAINING] == 0.0:
+        if numbers[REMAINING] <= LOT_DUST:
             marks[STATE] = DONE
-            tell(book, CANCELLED, tape.bar[row], leg, side, NO_OFFSET, reference, 0.0, marks[NUMBER])
+            tell(book, CANCELLED, row, leg, side, NO_OFFSET, reference, 0.0, marks[NUMBER])
             return
     part = fillable(numbers[REMAINING], tape.volume[row], book.leg_numbers[leg, TAKEN], tape.numbers[CAP])
     if part <= 0.0:
@@ -216,7 +218,7 @@ def match_order(tape: Tape, book: Book, row: int, at: int) -> None:
     numbers[REMAINING] -= part
     if not done:
         marks[STATE] = DONE
-    elif numbers[REMAINING] <= 0.0:
+    elif numbers[REMAINING] <= LOT_DUST:
         finish(book, row, at)
 
 
@@ -234,9 +236,13 @@ def tidy(book: Book) -> None:
 
 
 @compiled
-def find_triggers(book: Book, leg: int) -> None:
-    """The prices between which a bar leaves every resting order of the leg alone."""
+def find_triggers(tape: Tape, book: Book, leg: int) -> None:
+    """The prices between which a bar leaves every resting order of the leg alone.
+
+    As wide as the rules of matching are: a reply's price is a sum and carries binary dust.
+    """
     numbers, marks = book.leg_numbers[leg], book.leg_marks[leg]
+    near = ON_GRID * tape.rates[tape.terms[book.counts[DAY], leg], TICK]
     low, high, waiting = -math.inf, math.inf, 0
     for at in range(book.counts[ORDERS]):
         order = book.order_marks[at]
@@ -245,9 +251,9 @@ def find_triggers(book: Book, leg: int) -> None:
         if order[KIND] == MARKET or order[STATE] == TRIGGERED:
             waiting = 1
         elif (order[KIND] == LIMIT) == (order[SIDE] > 0):
-            low = max(low, book.orders[at, PRICE])
+            low = max(low, book.orders[at, PRICE] + near)
         else:
-            high = min(high, book.orders[at, PRICE])
+            high = min(high, book.orders[at, PRICE] - near)
     numbers[LOW_TRIGGER], numbers[HIGH_TRIGGER] = low, high
     marks[AT_OPEN], marks[DIRTY] = waiting, 0
 
@@ -261,7 +267,7 @@ def match_orders(tape: Tape, book: Book, row: int) -> None:
         if marks[LEG] == leg and marks[STATE] != DONE and marks[ACTIVE] <= row:
             match_order(tape, book, row, at)
     tidy(book)
-    find_triggers(book, leg)
+    find_triggers(tape, book, leg)
 
 
 @compiled
@@ -306,15 +312,13 @@ def reduce(tape: Tape, book: Book, row: int) -> None:
     leg = tape.leg[row]
     numbers = book.leg_numbers[leg]
     held = numbers[HELD]
-    if held == 0.0:
-        return
     numbers[LAST] = tape.open[row]
     missing = -free_funds(tape, book)
-    if missing <= 0.0:
+    if missing <= 0.0:  # the market's doing, or what the strategy closed itself
         book.counts[FORCED] = 0
         return
     side = -1 if held > 0.0 else 1
-    if locked_for(tape, row, side):
+    if held == 0.0 or locked_for(tape, row, side):
         return
     ticks = slipped(tape, book, row, abs(held))
     wanted = lots_to_free(tape, book, row, missing, ticks)
@@ -336,6 +340,6 @@ def call_margin(tape: Tape, book: Book, row: int) -> None:
         return
     book.counts[FORCED] = 1
     for leg in range(len(book.leg_marks)):
-        take_back(book, leg, tape.bar[row])
+        take_back(book, leg, row)
         book.leg_marks[leg, WAITING] = 0
     tidy(book)

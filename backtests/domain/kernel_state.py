@@ -42,7 +42,7 @@ PRE_BALANCE, COMMISSION, CLOSE_PROFIT, DAY_SLIPPAGE, NEEDED, FREE = 0, 1, 2, 3, 
 
 # Book.counts
 ROW, DAY, FILLS, TRADES, ORDERS, UPDATES, REFUSED, REFUSED_ROW, NEXT_ORDER, FORCED = range(10)
-TIMER_ROW, DAY_ROW, PENDING = 10, 11, 12
+TIMER_ROW, DAY_ROW, PENDING, WOKE = 10, 11, 12, 13
 
 # Book.leg_numbers
 HELD, LAST, PRE_SETTLE, GAP, TAKEN, TARGET, LOW_TRIGGER, HIGH_TRIGGER, LEVEL_DOWN, LEVEL_UP = range(10)
@@ -70,8 +70,11 @@ TRADE_LEG, TRADE_SIDE, ENTRY_BAR, EXIT_BAR = range(4)
 
 # Book.updates and Book.update_marks
 TOLD_PRICE, TOLD_VOLUME, TOLD_HELD = range(3)
-TOLD_KIND, TOLD_BAR, TOLD_SIDE, TOLD_OFFSET, TOLD_ORDER, TOLD_LEG = range(6)
+TOLD_KIND, TOLD_ROW, TOLD_SIDE, TOLD_OFFSET, TOLD_ORDER, TOLD_LEG = range(6)
 FILLED, REJECTED, CANCELLED = constant(0), constant(1), constant(2)
+
+LOT_DUST = 1e-9
+"""Lots below which a volume is binary dust of fractional volumes, and nothing."""
 
 # Arguments that say "none"
 NO_ORDER, AS_IT_IS, NO_OFFSET = constant(0), constant(-1), constant(0)

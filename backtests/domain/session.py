@@ -1,6 +1,6 @@
 """A run under way: the kernel's tape and book, what strategies see of the bars, and the calls into compiled code."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +44,15 @@ class Session:
         self.sights = sights
         self.book = book
         self.unit = float(tape.numbers[state.UNIT])
-        self.watch: Callable[[], None] = _nobody
-        """Called when a desk's timers or levels have changed."""
+        self.ahead = 0
+        """The row that comes next, where a host goes on without the kernel."""
+        self.placed = False
+        """Set when an order is placed or taken back, for a host that goes on without the kernel."""
 
     @property
     def row(self) -> int:
         """The row that comes next: the one before it is the last closed."""
-        return int(self.book.counts[state.ROW])
+        return max(int(self.book.counts[state.ROW]), self.ahead)
 
     def advance(
         self, stop: int, targets: npt.NDArray[np.float64] = NO_TARGETS, flags: npt.NDArray[np.bool_] = NO_FLAGS
@@ -72,7 +74,7 @@ class Session:
         return [
             OrderUpdate(
                 _KINDS[mark[state.TOLD_KIND]],
-                int(self.legs[mark[state.TOLD_LEG]].bars.start[mark[state.TOLD_BAR]]),
+                int(self.rows.start[mark[state.TOLD_ROW]]),
                 Direction(mark[state.TOLD_SIDE]),
                 Offset(mark[state.TOLD_OFFSET]),
                 number[state.TOLD_PRICE],
@@ -100,7 +102,19 @@ class Session:
 
     def recorded(self, leg: int, price: float) -> float:
         """A price that a strategy named, as the recorded one: without the adjustment, on the tick grid."""
-        return round_to_tick(self.sights[leg].adjustment.recorded(self.day(), price), self.tick(leg))
+        return round_to_tick(self.behind(leg, price), self.tick(leg))
+
+    def behind(self, leg: int, price: float) -> float:
+        """The recorded price behind one that a strategy named."""
+        return self.sights[leg].adjustment.recorded(self.day(), price)
+
+    def shown(self, leg: int, price: float) -> float:
+        """A recorded price of the running day as the leg's strategy sees it."""
+        return self.sights[leg].adjustment.seen(self.day(), price)
+
+    def distance(self, leg: int, price: float) -> float:
+        """A distance between prices that a strategy named, as the recorded one on the tick grid."""
+        return round_to_tick(self.sights[leg].adjustment.distance(self.day(), price), self.tick(leg))
 
     def room_for_order(self) -> int:
         """The place of a new order, after making room for it."""
@@ -115,7 +129,3 @@ class Session:
         kept = int(left.sum())
         book.order_marks[:kept], book.orders[:kept] = book.order_marks[:count][left], book.orders[:count][left]
         book.counts[state.ORDERS] = kept
-
-
-def _nobody() -> None:
-    """Nobody waits for timers or levels: the strategy has no event form."""

@@ -50,10 +50,12 @@ def to_date(day: int) -> date:
 def make_tape(legs: Sequence[Leg], rules: Rules, volume: float, close_at_end: bool) -> tuple[Tape, Row]:
     """The tape of a run. Raises ``RuleError`` where trading days go back, or a rule asks for what is not known."""
     columns, start, leg, bar, trading_day, of_leg = _merged(legs)
+    columns = {name: _read_only(column) for name, column in columns.items()}
     first = _first_rows(trading_day)
     rows = Row(start, of_leg, trading_day[first[:-1]].astype(np.int64), first)
     bits = _bits(start, rows, len(legs))
     _close_sessions(bits, legs, rows, rules.sessions)
+    _mark_days(bits, rows)
     terms, rates = _terms(legs, rows.days)
     last_row = _last_rows(leg, rows, len(legs))
     tape = Tape(
@@ -104,6 +106,13 @@ def _merged(legs: Sequence[Leg]) -> _Merged:
     return _Merged(columns, start[order], leg_of, bar, trading_day, of_leg)
 
 
+def _read_only(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The same memory, not to be written: mapped files are like this, and one type is compiled once."""
+    view = column.view()
+    view.flags.writeable = False
+    return view
+
+
 def _first_rows(trading_day: npt.NDArray[np.int32]) -> Longs:
     """The first row of each trading day and, last, the number of rows."""
     steps = np.flatnonzero(trading_day[1:] != trading_day[:-1]) + 1
@@ -124,11 +133,15 @@ def _bits(start: Longs, rows: Row, legs: int) -> npt.NDArray[np.uint8]:
         bits[:-1][start[1:] == start[:-1]] = 0
     bits[rows.first[:-1]] |= state.FIRST_OF_DAY
     bits[rows.first[1:] - 1] |= state.LAST_OF_DAY
-    for own in rows.of_leg:
-        day = np.searchsorted(rows.first, own, side="right") if legs > 1 else None
-        begins = rows.first[:-1] if day is None else own[np.flatnonzero(np.diff(day, prepend=-1))]
-        bits[begins] |= state.LEG_DAY
     return bits
+
+
+def _mark_days(bits: npt.NDArray[np.uint8], rows: Row) -> None:
+    """Mark the first row of each leg's days that its strategy sees."""
+    for own in rows.of_leg:
+        open_to_us = own[bits[own] & state.CLOSED_TO_US == 0]
+        day = np.searchsorted(rows.first, open_to_us, side="right")
+        bits[open_to_us[np.flatnonzero(np.diff(day, prepend=-1))]] |= state.LEG_DAY
 
 
 def _close_sessions(bits: npt.NDArray[np.uint8], legs: Sequence[Leg], rows: Row, sessions: Sessions) -> None:
@@ -223,13 +236,19 @@ def _limits(
         settled = _by_day([leg.facts.settlements for leg in legs], days)
         closes = np.where(tape.last_row >= 0, tape.close[tape.last_row], np.nan)
         base = np.where(np.isnan(settled), closes, settled)
-        before = np.full_like(base, np.nan)
-        before[1:] = base[:-1]
+        before = _day_before(base) + np.nan_to_num(_gaps(legs, days))  # a roll's base is the new contract's
         tick = tape.rates[tape.terms, state.TICK]
         near = 1e-6
         upper = np.where(np.isnan(upper), np.floor(before * (1 + ratio) / tick + near) * tick, upper)
         lower = np.where(np.isnan(lower), np.ceil(before * (1 - ratio) / tick - near) * tick, lower)
     return upper, lower
+
+
+def _day_before(prices: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The last known price before each day, shape ``(days, legs)``; NaN before the first."""
+    known = np.where(np.isnan(prices), 0, np.arange(len(prices))[:, None])
+    filled = np.take_along_axis(prices, np.maximum.accumulate(known, axis=0), axis=0)
+    return np.concatenate((np.full_like(prices[:1], np.nan), filled[:-1]))
 
 
 def tradable(leg: Leg, sessions: Sessions) -> Bools | None:

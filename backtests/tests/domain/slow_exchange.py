@@ -196,11 +196,11 @@ class Exchange:
         self.trade(index, bar, side, volume, bar.open, ticks)
 
     def reduce(self, index: int, bar: Bar) -> None:
-        if not self.held:
-            return
         self.ledger.mark(CODE, bar.open)
         if self.ledger.funds.available >= 0:
             self.called = False
+            return
+        if not self.held:
             return
         side = -1 if self.held > 0 else 1
         if self.locked(bar, side):

@@ -40,7 +40,7 @@ from backtests.reports.figures import (
     table,
 )
 from backtests.reports.palette import LIGHT
-from backtests.reports.scale import BEST, DIVERGING, RISING
+from backtests.reports.scale import BEST, DIVERGING, RISING, diverging
 
 Floats = npt.NDArray[np.float64]
 Renderer: TypeAlias = "GlyphRenderer[Any]"
@@ -48,6 +48,9 @@ Renderer: TypeAlias = "GlyphRenderer[Any]"
 MOST_TICKS = 12
 BINS = 40
 NUMBER = "0,0.[0000]"
+LEAST_SIDE = 0.25
+"""The shorter side of zero counts for at least so much of the longer one: little does not look like much."""
+
 LOW, HIGH = 0.02, 0.98
 """Quantiles between which a scale runs where a few trials lie far out."""
 
@@ -136,8 +139,9 @@ def _mapper(values: Floats) -> LinearColorMapper:
     """Around zero where values lie on both sides of it, else from the least to the most; far-out ones saturate."""
     low, high = (float(edge) for edge in np.quantile(values, (LOW, HIGH)))
     if values.min() < 0 < values.max():
-        reach = max(abs(low), abs(high)) or 1.0
-        return LinearColorMapper(palette=list(DIVERGING), low=-reach, high=reach)
+        least = LEAST_SIDE * (max(-low, high) or 1.0)
+        low, high = min(low, -least), max(high, least)
+        return LinearColorMapper(palette=diverging(low, high), low=low, high=high)
     palette = list(RISING if values.max() > 0 else DIVERGING[: len(RISING)])
     return LinearColorMapper(palette=palette, low=low, high=high if high > low else low + 1.0)
 

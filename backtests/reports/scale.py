@@ -31,6 +31,15 @@ def _scale(ends: tuple[tuple[int, int, int], ...]) -> tuple[str, ...]:
 DIVERGING = _scale(_LIGHT)
 """From the lowest to the highest; the colour in the middle stands for zero."""
 
+
+def diverging(low: float, high: float, colours: int = 4 * STEPS) -> list[str]:
+    """Colours from ``low`` (below 0) to ``high`` (above): pale at zero wherever that lies, deep at both ends."""
+    step = (high - low) / colours
+    middles = [low + (place + 0.5) * step for place in range(colours)]
+    shares = [value / high if value > 0 else -value / low for value in middles]
+    return [DIVERGING[STEPS + round(share * STEPS)] for share in shares]
+
+
 RISING = DIVERGING[STEPS + 1 :]
 """For values on one side of zero: from little to much."""
 

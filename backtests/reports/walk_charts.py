@@ -6,7 +6,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.models import FixedTicker, LayoutDOM, Line, LinearAxis, NumeralTickFormatter, Plot, Range1d, Scatter, VBar
+from bokeh.models import (
+    DataRange1d,
+    FixedTicker,
+    LayoutDOM,
+    Line,
+    LinearAxis,
+    NumeralTickFormatter,
+    Plot,
+    Range1d,
+    Scatter,
+    VBar,
+)
 from bokeh.models.annotations import BoxAnnotation, Span
 from django.utils.translation import gettext as _
 
@@ -94,6 +105,7 @@ def drift_chart(chosen: dict[str, list[Any]]) -> LayoutDOM:
         draw(plot, source, Line(x="x", y="y", line_color=LIGHT.close, line_width=1.2, line_dash="dotted"))
         dots = draw(plot, source, Scatter(x="x", y="y", size=9, fill_color=LIGHT.equity, line_color=None))
         _windows_axis(plot, len(values), "0,0.[0000]", name, named=place == len(chosen) - 1)
+        plot.y_range = DataRange1d(range_padding=0.25)
         axis: Any = plot.left[0]
         if words:
             axis.ticker = FixedTicker(ticks=list(range(len(words))))

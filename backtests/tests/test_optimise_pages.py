@@ -20,6 +20,8 @@ from backtests.optimise.page import findings_of, page_url, verdict_of
 from backtests.optimise.points import beyond, cells_of, in_view, scattered_of
 from backtests.optimise.requests import OptimizationRequest, WalkForwardRequest
 from backtests.optimise.walk_page import walk_url
+from backtests.reports.palette import dark_twins
+from backtests.reports.scale import DIVERGING, TWINS, diverging
 from backtests.tests.optimisations import optimized, walked
 from marketdata.models import Instrument
 from quantsite.testing.cast import make_user
@@ -294,3 +296,12 @@ def _form_of(model: type, form: NewSearchForm) -> NewSearchForm:
     made: Any = admin.site._registry[model].get_form(request)(form.data)
     assert isinstance(made, NewSearchForm)
     return made
+
+
+def test_a_scale_is_pale_at_zero_and_knows_the_dark_twin_of_every_colour() -> None:
+    colours = diverging(-3.0, 1.0)
+    assert (colours[0], colours[-1]) == (DIVERGING[0], DIVERGING[-1])
+    assert (colours[28], colours[29]) == (DIVERGING[10], DIVERGING[10])  # from -0.2 to 0
+    assert set(colours) <= set(TWINS)
+    assert not set(TWINS) & set(dark_twins())
+    assert len(set(TWINS)) == len(DIVERGING) + 2

@@ -31,12 +31,14 @@ _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Where the legs' bars lie on the tape: ``of_leg[k]`` are the rows of leg ``k``, ``start`` is ns UTC of each row.
+    """Where the legs' bars lie on the tape: ``of_leg[k]`` are the rows of leg ``k``, ``start`` (ns UTC) and
+    ``trading_day`` (days since the epoch) are of each row.
 
     ``days`` are the trading days (days since the epoch), ``first`` the first row of each and the number of rows.
     """
 
     start: Longs
+    trading_day: npt.NDArray[np.int32]
     of_leg: tuple[Longs, ...]
     days: Longs
     first: Longs
@@ -52,10 +54,10 @@ def make_tape(legs: Sequence[Leg], rules: Rules, volume: float, close_at_end: bo
     columns, start, leg, bar, trading_day, of_leg = _merged(legs)
     columns = {name: _read_only(column) for name, column in columns.items()}
     first = _first_rows(trading_day)
-    rows = Row(start, of_leg, trading_day[first[:-1]].astype(np.int64), first)
+    rows = Row(start, trading_day, of_leg, trading_day[first[:-1]].astype(np.int64), first)
     bits = _bits(start, rows, len(legs))
     _close_sessions(bits, legs, rows, rules.sessions)
-    _mark_days(bits, rows)
+    _mark_days(bits, rows, rules.sessions)
     terms, rates = _terms(legs, rows.days)
     last_row = _last_rows(leg, rows, len(legs))
     tape = Tape(
@@ -136,8 +138,11 @@ def _bits(start: Longs, rows: Row, legs: int) -> npt.NDArray[np.uint8]:
     return bits
 
 
-def _mark_days(bits: npt.NDArray[np.uint8], rows: Row) -> None:
+def _mark_days(bits: npt.NDArray[np.uint8], rows: Row, sessions: Sessions) -> None:
     """Mark the first row of each leg's days that its strategy sees."""
+    if len(rows.of_leg) == 1 and sessions == Sessions.ALL:  # known already, and a search over all rows takes its time
+        bits[rows.first[:-1]] |= state.LEG_DAY
+        return
     for own in rows.of_leg:
         open_to_us = own[bits[own] & state.CLOSED_TO_US == 0]
         day = np.searchsorted(rows.first, open_to_us, side="right")

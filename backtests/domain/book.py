@@ -106,8 +106,7 @@ def _at(
         row = np.zeros(len(bar), dtype=np.int64)
         for k, own in enumerate(rows.of_leg):
             row[leg == k] = own[bar[leg == k]]
-    day = np.searchsorted(rows.first, row, side="right") - 1
-    return rows.start[row], rows.days[day].astype(np.int32)
+    return rows.start[row], rows.trading_day[row]
 
 
 def _fill_table(book: Book, rows: Row) -> FillTable:

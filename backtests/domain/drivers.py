@@ -50,6 +50,7 @@ def run_targets(session: Session, actors: Sequence[Actor], progress: Progress) -
     if len(infinite := np.flatnonzero(np.isinf(targets))):
         finite_target(float(targets[infinite[0]]))
     total = len(session.rows.start)
+    session.reserve(2 * int(np.count_nonzero(~np.isnan(targets))) + 64)  # a reversal closes and opens
     session.advance(total, targets)
     progress(total, total)
 

@@ -209,6 +209,11 @@ class Prepared:
             given = {"name": type(strategy).name, "wanted": wanted, "count": count}
             text = say("%(name)s trades %(wanted)d instruments at a time, not %(count)d.", **given)
             raise RuleError("wrong_legs", text, fields={"instrument": text})
+        if overrides(type(strategy), "target_positions"):
+            text = say(
+                "%(name)s decides for several instruments: targets by column are for one.", name=type(strategy).name
+            )
+            raise RuleError("no_form", text, fields={"form": text})
         return [(strategy, tuple(range(count)))]
 
     def _sight(self, k: int) -> Sight:

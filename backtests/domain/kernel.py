@@ -145,7 +145,7 @@ def match(tape: Tape, book: Book, row: int) -> None:
     """The bar against everything that waits for it: the roll, a forced reduction, the target, the orders."""
     leg = tape.leg[row]
     marks = book.leg_marks[leg]
-    if tape.volume[row] == 0.0 or tape.bits[row] & CLOSED_TO_US:
+    if tape.volume[row] == 0.0 or math.isnan(tape.open[row]) or tape.bits[row] & CLOSED_TO_US:
         return
     book.leg_numbers[leg, TAKEN] = 0.0
     if marks[ROLLING]:

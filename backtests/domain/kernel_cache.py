@@ -37,7 +37,20 @@ def _base(here: Path) -> Path:
         return Path(given)
     beside = here / "__pycache__"
     writable = os.access(beside if beside.is_dir() else here, os.W_OK)
-    return beside if writable else Path(tempfile.gettempdir()) / f"quantsite-kernel-{os.getuid()}"
+    return beside if writable else _private()
+
+
+def _private() -> Path:
+    """A folder of our own among the temporary files: numba runs what it finds there.
+
+    Raises ``PermissionError`` where somebody else has made it.
+    """
+    folder = Path(tempfile.gettempdir()) / f"quantsite-kernel-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    there = folder.stat()
+    if there.st_uid != os.getuid() or there.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not ours alone: remove it, or name a folder in NUMBA_CACHE_DIR")
+    return folder
 
 
 use_cache()

@@ -62,6 +62,16 @@ class Session:
             self.book = grown(self.book)
         return bool(outcome == state.WOKEN)
 
+    def reserve(self, fills: int) -> None:
+        """Make room for so many fills and trades before the first, so that the tables need not grow."""
+        book = self.book
+        if fills <= len(book.fills):
+            return
+        names = ("fills", "fill_marks", "trades", "trade_marks")
+        shapes = {name: (fills, getattr(book, name).shape[1]) for name in names}
+        tables = {name: np.empty(shapes[name], dtype=getattr(book, name).dtype) for name in names}
+        self.book = book._replace(**tables)
+
     def decide(self, leg: int, target: float) -> None:
         """A signal: ``target`` in units of the run's volume."""
         decide(self.book, leg, target * self.unit)

@@ -32,9 +32,9 @@ POLL_SECONDS = 0.005
 
 @pytest.fixture
 def long_run(db: None, asked: RunRequest) -> RunRequest:
-    """Three years of minutes: work for a second or more, so that it can be interrupted."""
+    """Three years of minutes, bar by bar: work for a second or more, so that it can be interrupted."""
     store_simulated_bars(None, interval="1m", first=date(2020, 1, 2), last=date(2022, 12, 30), seed=5)
-    return replace(asked, interval="1m")
+    return replace(asked, interval="1m", form="plain")
 
 
 class Workers:

@@ -66,7 +66,7 @@ def test_stdout_is_one_object_with_the_promised_keys(manage: Shell) -> None:
     document = printed(manage, *COSTS)
     assert set(document) >= KEYS
     assert set(document["statistics"]) == {"standard", "vnpy"}
-    assert set(document["timing"]) == {"load_seconds", "run_seconds", "total_seconds"}
+    assert set(document["timing"]) >= {"load_seconds", "run_seconds", "total_seconds"}
     assert (document["bars"], document["first_bar"]) == (1830, "2023-09-25T01:00:00Z")
 
 

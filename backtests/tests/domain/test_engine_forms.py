@@ -270,3 +270,17 @@ def test_a_spread_needs_its_two_legs() -> None:
     sides = {int(number): result.fills.direction[result.fills.leg == number].sum() for number in (0, 1)}
     assert len(result.fills)
     assert sides[0] == -sides[1]
+
+
+def test_a_bar_without_a_price_fills_nothing() -> None:
+    rows = bar_series([(1, 100.0, 100.0, 5.0), (1, float("nan"), 101.0, 5.0), (1, 102.0, 102.0, 5.0)])
+    result = run(rows, Scripted([1.0]), config(Form.PLAIN))
+    assert result.fills.bar_index.tolist() == [2]
+
+
+def test_targets_by_column_are_for_one_instrument() -> None:
+    class Pair(Buys):
+        legs = 2
+
+    with pytest.raises(RuleError, match="targets by column are for one"):
+        run_legs([leg("a", walk(1)), leg("b", walk(2))], Pair(StrategyParameters()), RunSetup(1e6, 1.0))

@@ -39,9 +39,10 @@ from backtests.domain.legs import Facts, Leg
 from backtests.domain.result import RunResult
 from backtests.domain.rules import PLAIN, LimitFill, Rules
 from backtests.domain.session import Session, Sight
-from backtests.domain.tape import make_tape, seen, to_date, tradable
+from backtests.domain.tape import make_tape, seen, tradable
 from backtests.domain.version import ENGINE_VERSION
 from marketdata.domain.bars import BarSeries
+from marketdata.domain.calendar import from_day_number
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say, unsaid
 from strategies.domain.forms import Form, forms, overrides
@@ -161,7 +162,7 @@ class Prepared:
             text
             for leg in self.legs
             if len(leg.bars)
-            for text in leg.costs.unknown_before(to_date(int(leg.bars.trading_day[0])))
+            for text in leg.costs.unknown_before(from_day_number(int(leg.bars.trading_day[0])))
         )
 
     def run(self, strategy: BaseStrategy, progress: Progress | None = None) -> RunResult:
@@ -230,7 +231,7 @@ class Prepared:
         if not refused:
             return self._warnings
         row = int(counts[state.REFUSED_ROW])
-        day = to_date(int(self.rows.days[np.searchsorted(self.rows.first, row, side="right") - 1]))
+        day = from_day_number(int(self.rows.days[np.searchsorted(self.rows.first, row, side="right") - 1]))
         why = f"it needed {account[state.NEEDED]:.2f}, {account[state.FREE]:.2f} were available"
         first = f"An opening was refused for want of funds on {day}: {why}."
         more = (f"{refused} openings in all were refused for want of funds.",) if refused > 1 else ()

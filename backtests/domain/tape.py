@@ -20,13 +20,12 @@ from backtests.domain.kernel_state import Tape
 from backtests.domain.legs import Leg
 from backtests.domain.rules import Rules, Sessions
 from marketdata.domain.bars import BarSeries
+from marketdata.domain.calendar import from_day_number, to_day_number
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say
 
 Longs = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,6 @@ class Row:
     of_leg: tuple[Longs, ...]
     days: Longs
     first: Longs
-
-
-def to_date(day: int) -> date:
-    """Days since the epoch as a date."""
-    return date.fromordinal(_EPOCH_ORDINAL + day)
 
 
 def make_tape(legs: Sequence[Leg], rules: Rules, volume: float, close_at_end: bool) -> tuple[Tape, Row]:
@@ -122,7 +116,9 @@ def _first_rows(trading_day: npt.NDArray[np.int32]) -> Longs:
     days = trading_day[first[:-1]]
     back = np.flatnonzero(days[1:] < days[:-1])
     if len(back):
-        text = say("The bars go back to trading day %(day)s: sort them by start.", day=to_date(int(days[back[0] + 1])))
+        text = say(
+            "The bars go back to trading day %(day)s: sort them by start.", day=from_day_number(int(days[back[0] + 1]))
+        )
         raise RuleError("bars_not_ascending", text)
     return first.astype(np.int64)
 
@@ -166,7 +162,7 @@ def _terms(legs: Sequence[Leg], days: Longs) -> tuple[npt.NDArray[np.int64], npt
     rates: list[list[float]] = []
     for k, leg in enumerate(legs):
         changes = leg.costs.changes()
-        numbers = np.array([change.toordinal() - _EPOCH_ORDINAL for change in changes])
+        numbers = np.array([to_day_number(change) for change in changes])
         terms[:, k] = np.searchsorted(numbers, days, side="right") + len(rates)
         rates += [_rates(leg.costs, day) for day in (date.min, *changes)]
     return terms, np.array(rates, dtype=np.float64).reshape(-1, state.RATES)

@@ -6,7 +6,6 @@ written down here a second time, one bar and one order at a time. One instrument
 
 import math
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 
 from backtests.domain.legs import Facts
 from backtests.domain.rules import LimitFill, Rules
@@ -298,7 +297,3 @@ def place(
     price = bar.close + off * exchange.tick
     beyond = 0.0 if to_target or kind == "market" else distance * exchange.tick
     exchange.orders.append(Order(kind, side, size, price, beyond, repeat, to_target, index, original=size))
-
-
-def to_date(day: int) -> date:
-    return date(1970, 1, 1) + timedelta(days=day)

@@ -1,12 +1,13 @@
 """The form for a new run: every strategy's parameters as typed fields, faults beside the input they belong to."""
 
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from django import forms
 from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -228,19 +229,30 @@ def _range_text(info: ParameterInfo) -> str:
     return " · ".join(part for part in (described, *known) if part)
 
 
+class OwnedRun(Protocol):
+    """What is shared: a row that may have an owner."""
+
+    owner_id: int | None
+
+
 class ShareForm(forms.Form):
-    """Whom to show a run: people and groups to whom that makes a difference."""
+    """Whom to show a run: people and groups to whom that makes a difference. What is shared may be another kind."""
+
+    people_rights: ClassVar[type[UserObjectPermissionBase]] = BacktestRunUserObjectPermission
+    group_rights: ClassVar[type[GroupObjectPermissionBase]] = BacktestRunGroupObjectPermission
+    view: ClassVar[str] = VIEW
+    view_every: ClassVar[str] = VIEW_EVERY
 
     receiver = forms.ChoiceField(label=_("Share with"), widget=UnfoldAdminSelectWidget)
     shared = forms.BooleanField(required=False)
 
-    def __init__(self, run: BacktestRun, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, run: OwnedRun, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         # Whoever was named once can be taken off again, whatever the role has become.
-        told_people = BacktestRunUserObjectPermission.objects.filter(content_object=run).values("user")
-        told_groups = BacktestRunGroupObjectPermission.objects.filter(content_object=run).values("group")
-        people = User.objects.filter(Q(pk__in=_people_who_gain(run)) | Q(pk__in=told_people))
-        see_all = Group.objects.filter(permissions__codename=VIEW_EVERY)
+        told_people = self.people_rights.objects.filter(content_object=run).values("user")
+        told_groups = self.group_rights.objects.filter(content_object=run).values("group")
+        people = User.objects.filter(Q(pk__in=self._people_who_gain(run)) | Q(pk__in=told_people))
+        see_all = Group.objects.filter(permissions__codename=self.view_every)
         groups = Group.objects.filter(~Q(pk__in=see_all.values("pk")) | Q(pk__in=told_groups))
         receivers = self.fields["receiver"]
         if isinstance(receivers, forms.ChoiceField):
@@ -254,10 +266,10 @@ class ShareForm(forms.Form):
         kind, _colon, key = self.cleaned_data["receiver"].partition(":")
         return User.objects.get(pk=key) if kind == "user" else Group.objects.get(pk=key)
 
-
-def _people_who_gain(run: BacktestRun) -> list[int]:
-    """Those whose role includes backtests, but neither the owner nor those who see every run anyway."""
-    backend = "django.contrib.auth.backends.ModelBackend"
-    see_all = User.objects.with_perm(f"backtests.{VIEW_EVERY}", backend=backend)
-    able = User.objects.with_perm(f"backtests.{VIEW}", backend=backend)
-    return list(able.exclude(pk=run.owner_id or 0).exclude(pk__in=see_all.values("pk")).values_list("pk", flat=True))
+    def _people_who_gain(self, run: OwnedRun) -> list[int]:
+        """Those whose role includes this kind, but neither the owner nor those who see every one anyway."""
+        backend = "django.contrib.auth.backends.ModelBackend"
+        see_all = User.objects.with_perm(f"backtests.{self.view_every}", backend=backend)
+        able = User.objects.with_perm(f"backtests.{self.view}", backend=backend)
+        gain = able.exclude(pk=run.owner_id or 0).exclude(pk__in=see_all.values("pk"))
+        return list(gain.values_list("pk", flat=True))

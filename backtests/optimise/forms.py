@@ -6,8 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
-from django.contrib.auth.models import Group
-from django.db.models import Q
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -17,9 +15,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
-from accounts.models import User
-from accounts.roles import shown_role
-from backtests.admin_forms import NewRunForm, new_run_form, parameter_field
+from backtests.admin_forms import NewRunForm, ShareForm, new_run_form, parameter_field
 from backtests.domain.objectives import statistic_names
 from backtests.optimise.charts import objective_label
 from backtests.optimise.checks import CheckedOptimization, check_optimization
@@ -300,36 +296,10 @@ def _asked_text(asked: Any) -> str:
     return ":".join(f"{part:.12g}" for part in parts)
 
 
-class ShareSearchForm(forms.Form):
-    """Whom to show an optimisation: people and groups to whom that makes a difference."""
+class ShareSearchForm(ShareForm):
+    """Whom to show an optimisation."""
 
-    receiver = forms.ChoiceField(label=_("Share with"), widget=UnfoldAdminSelectWidget)
-    shared = forms.BooleanField(required=False)
-
-    def __init__(self, run: OptimizationRun, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # Whoever was named once can be taken off again, whatever the role has become.
-        told_people = OptimizationRunUserObjectPermission.objects.filter(content_object=run).values("user")
-        told_groups = OptimizationRunGroupObjectPermission.objects.filter(content_object=run).values("group")
-        people = User.objects.filter(Q(pk__in=_people_who_gain(run)) | Q(pk__in=told_people))
-        see_all = Group.objects.filter(permissions__codename=VIEW_EVERY)
-        groups = Group.objects.filter(~Q(pk__in=see_all.values("pk")) | Q(pk__in=told_groups))
-        receivers = self.fields["receiver"]
-        if isinstance(receivers, forms.ChoiceField):
-            receivers.choices = [
-                (_("People"), [(f"user:{user.pk}", user.get_username()) for user in people.order_by("username")]),
-                (_("Groups"), [(f"group:{row.pk}", shown_role(row.name)) for row in groups.order_by("name")]),
-            ]
-
-    def to_receiver(self) -> User | Group:
-        """The person or group, once valid."""
-        kind, _colon, key = self.cleaned_data["receiver"].partition(":")
-        return User.objects.get(pk=key) if kind == "user" else Group.objects.get(pk=key)
-
-
-def _people_who_gain(run: OptimizationRun) -> list[int]:
-    """Those whose role includes optimisations, but neither the owner nor those who see every one anyway."""
-    backend = "django.contrib.auth.backends.ModelBackend"
-    see_all = User.objects.with_perm(f"backtests.{VIEW_EVERY}", backend=backend)
-    able = User.objects.with_perm(f"backtests.{VIEW}", backend=backend)
-    return list(able.exclude(pk=run.owner_id or 0).exclude(pk__in=see_all.values("pk")).values_list("pk", flat=True))
+    people_rights = OptimizationRunUserObjectPermission
+    group_rights = OptimizationRunGroupObjectPermission
+    view = VIEW
+    view_every = VIEW_EVERY

@@ -181,3 +181,25 @@ class Alarm(models.Model):
         """The sentence in the reader's language."""
         text = gettext(self.text)
         return text % self.values if self.values else text
+
+
+class Lease(models.Model):
+    """Who may do what only one process may do: a feed publish, a gateway trade. Times are the database's.
+
+    ``epoch`` goes up by one with every taking; what the holder writes carries the epoch it holds (``leases.py``).
+    """
+
+    name = models.CharField(_("name"), max_length=80, primary_key=True, help_text=_("Such as feed:replay."))
+    holder = models.CharField(_("holder"), max_length=200, blank=True, help_text=_("Host and process."))
+    epoch = models.PositiveBigIntegerField(_("epoch"), default=0)
+    expires_at = models.DateTimeField(_("ends"), null=True)
+    taken_at = models.DateTimeField(_("taken"), null=True)
+
+    class Meta:
+        verbose_name = _("lease")
+        verbose_name_plural = _("leases")
+        default_permissions = ("view",)
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder or '-'}"

@@ -54,6 +54,10 @@ class ContractRoll(models.Model):
     old_open = models.FloatField(_("open of the old contract"), null=True, blank=True)
     new_open = models.FloatField(_("open of the new contract"), null=True, blank=True)
     source = models.CharField(_("source"), max_length=255, blank=True)
+    rule = models.CharField(
+        _("rule"), max_length=64, blank=True, help_text=_("By which the desk decided; empty: imported.")
+    )
+    reason = models.JSONField(_("what the rule saw"), default=dict, blank=True)
     created_at = models.DateTimeField(_("stored"), auto_now_add=True)
 
     objects = RollQuerySet.as_manager()
@@ -107,3 +111,30 @@ class DailySettlement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument} {self.trading_day}: {self.settlement_price:g}"
+
+
+class MainContractDay(models.Model):
+    """Which contract of a product is the main one on a trading day: decided once, after the close of the day before.
+
+    ``reason`` holds what the rule saw: volume and open interest of this contract and of the runner-up, and the sentence.
+    """
+
+    product = models.ForeignKey("marketdata.Product", models.CASCADE, verbose_name=_("product"))
+    trading_day = models.DateField(_("in force on"))
+    instrument = models.ForeignKey("marketdata.Instrument", models.PROTECT, verbose_name=_("main contract"))
+    decided_from = models.DateField(_("decided from the data of"), null=True)
+    rolled = models.BooleanField(_("rolled"), default=False)
+    rule = models.CharField(_("rule"), max_length=64)
+    reason = models.JSONField(_("reason"), default=dict)
+    created_at = models.DateTimeField(_("decided at"), auto_now_add=True)
+
+    objects = DayQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("main contract")
+        verbose_name_plural = _("main contracts")
+        ordering = ["-trading_day", "product"]
+        constraints = [models.UniqueConstraint(fields=["product", "trading_day"], name="marketdata_main_once")]
+
+    def __str__(self) -> str:
+        return f"{self.product} {self.trading_day}: {self.instrument}"

@@ -7,11 +7,21 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from marketdata.bar_rows import BarQuerySet
-from marketdata.daily_facts import ContractRoll, DailySettlement  # noqa: F401 - Django looks for models here
+from marketdata.daily_facts import ContractRoll, DailySettlement, MainContractDay  # noqa: F401 - Django looks here
 from marketdata.domain.hours import SessionHours, SpecialOpening, Suspension, parse_spans
 from marketdata.domain.instrument import Dated, FeeRates, InstrumentKind, InstrumentSpec, MarginRates
 from marketdata.domain.reference import ProductFacts
 from marketdata.fact_rows import CalendarQuerySet, FactRow, money, rate
+from marketdata.live_models import (  # noqa: F401
+    BarNote,
+    DayQuality,
+    FeedState,
+    InstrumentFeed,
+    RecorderPosition,
+    Subscription,
+    TickGap,
+)
+from marketdata.tick_models import Tick, TickFile  # noqa: F401
 from quantsite.common.errors import RuleError
 from quantsite.common.times import SHANGHAI
 

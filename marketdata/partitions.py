@@ -1,4 +1,4 @@
-"""The table of bars: yearly partitions on PostgreSQL, a table clustered by its key on SQLite."""
+"""The tables of bars and ticks: partitions on PostgreSQL, tables clustered by their keys on SQLite."""
 
 from typing import Any
 
@@ -61,3 +61,49 @@ def create_bar_table(_apps: Any, schema_editor: Any) -> None:
 def drop_bar_table(_apps: Any, schema_editor: Any) -> None:
     """Undo :func:`create_bar_table`, partitions included."""
     schema_editor.execute('DROP TABLE "marketdata_bar"')
+
+
+_TICK_COLUMNS = """
+    "instrument_id" bigint NOT NULL REFERENCES "marketdata_instrument" ("id") DEFERRABLE INITIALLY DEFERRED,
+    "trading_day" date NOT NULL,
+    "seq" bigint NOT NULL,
+    "time" {instant} NOT NULL,
+    "received" {instant},
+    "flags" smallint NOT NULL,
+    "volume" bigint NOT NULL,
+    "bid_volume" bigint NOT NULL,
+    "ask_volume" bigint NOT NULL,
+    "last" {real},
+    "turnover" {real},
+    "open_interest" {real},
+    "bid_price" {real},
+    "ask_price" {real},
+    "open" {real},
+    "high" {real},
+    "low" {real},
+    "close" {real},
+    "average" {real},
+    "settlement" {real},
+    "pre_settlement" {real},
+    "pre_close" {real},
+    "pre_open_interest" {real},
+    "upper_limit" {real},
+    "lower_limit" {real},
+    "depth" {blob},
+    PRIMARY KEY ("instrument_id", "trading_day", "seq")
+"""
+
+
+def create_tick_table(_apps: Any, schema_editor: Any) -> None:
+    """Make the table of ticks. On PostgreSQL without partitions: who writes a month's first tick makes its own."""
+    if schema_editor.connection.vendor == "postgresql":
+        columns = _TICK_COLUMNS.format(instant="timestamptz", real="double precision", blob="bytea")
+        schema_editor.execute(f'CREATE TABLE "marketdata_tick" ({columns}) PARTITION BY RANGE ("trading_day")')
+    else:
+        columns = _TICK_COLUMNS.format(instant="datetime", real="real", blob="blob")
+        schema_editor.execute(f'CREATE TABLE "marketdata_tick" ({columns}) WITHOUT ROWID')
+
+
+def drop_tick_table(_apps: Any, schema_editor: Any) -> None:
+    """Undo :func:`create_tick_table`, partitions included."""
+    schema_editor.execute('DROP TABLE "marketdata_tick"')

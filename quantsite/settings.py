@@ -169,6 +169,15 @@ MEDIA_ROOT = VAR_DIR / "media"
 BAR_CACHE_DIR = VAR_DIR / "cache" / "bars"
 BAR_CACHE_MB = env.number("QUANTSITE_BAR_CACHE_MB", 4_096, low=0, high=10_000_000)
 
+# --- market data -------------------------------------------------------------------------------------------
+
+STREAM_FRAMES = env.number("QUANTSITE_STREAM_FRAMES", 200_000, low=1_000, high=50_000_000)
+BAR_INTERVALS = env.words("QUANTSITE_BAR_INTERVALS", "1m,3m,5m,15m,30m,1h,2h,1d")
+PAD_BARS = env.flag("QUANTSITE_PAD_BARS", default=False)
+TICK_DIR = VAR_DIR / "ticks"
+TICK_DAYS = env.number("QUANTSITE_TICK_DAYS", 30, low=1, high=36_500)
+MARKET_CHANNELS = env.number("QUANTSITE_MARKET_CHANNELS", 200, low=1, high=100_000)
+
 # --- languages and time ------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = env.choice("QUANTSITE_LANGUAGE", "en", ("en", "zh-hans"))

@@ -1,4 +1,4 @@
-"""Ticks and bars: single rows for strategies, numpy columns for everything that goes over many of them."""
+"""Bars: single rows for strategies, numpy columns for everything that goes over many of them."""
 
 import hashlib
 import struct
@@ -37,24 +37,6 @@ class Bar(NamedTuple):
     volume: float
     turnover: float
     open_interest: float
-
-
-class Tick(NamedTuple):
-    """One snapshot of the market. ``time`` is ns UTC, ``trading_day`` days since the epoch; NaN: no quote.
-
-    ``volume`` (lots) and ``turnover`` (yuan) count from the opening of the trading day.
-    """
-
-    time: int
-    trading_day: int
-    last: float
-    volume: float
-    turnover: float
-    open_interest: float
-    bid_price: float
-    bid_volume: float
-    ask_price: float
-    ask_volume: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

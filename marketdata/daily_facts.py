@@ -116,7 +116,7 @@ class DailySettlement(models.Model):
 class MainContractDay(models.Model):
     """Which contract of a product is the main one on a trading day: decided once, after the close of the day before.
 
-    ``reason`` holds what the rule saw: volume and open interest of this contract and of the runner-up, and the sentence.
+    ``reason`` holds what the rule saw: volume and open interest of this contract and of the runner-up, and a sentence.
     """
 
     product = models.ForeignKey("marketdata.Product", models.CASCADE, verbose_name=_("product"))

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from marketdata.domain.calendar import TradingCalendar
 from marketdata.domain.codes import InstrumentCode, parse_code, resolve
+from marketdata.domain.contract import Contract
 from marketdata.domain.expiry import expiry_by_rule
 from marketdata.domain.instrument import Dated, FeeRates, InstrumentSpec, MarginRates
 from marketdata.domain.sessions import SessionTable
@@ -46,6 +47,21 @@ def session_table(product: Product) -> SessionTable:
     suspensions = [row.to_domain() for row in SessionSuspension.objects.filter(SessionSuspension.about(product))]
     openings = [row.to_domain() for row in SpecialOpeningDay.objects.filter(SpecialOpeningDay.about(product))]
     return SessionTable(trading_calendar(), hours, suspensions, openings)
+
+
+def contract_of(instrument: Instrument, table: SessionTable | None = None) -> Contract:
+    """The instrument as feeds and bar builders see it; ``table`` saves drawing that of the product again.
+
+    Raises ``MissingError`` ``no_hours``.
+    """
+    return Contract(
+        code=instrument.code,
+        symbol=instrument.symbol,
+        exchange=instrument.product.exchange_id,
+        multiplier=float(instrument.multiplier),
+        price_tick=float(instrument.price_tick),
+        table=table or session_table(instrument.product),
+    )
 
 
 def costs_for(

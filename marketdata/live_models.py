@@ -131,7 +131,7 @@ class BarNote(models.Model):
 
 
 class DayQuality(models.Model):
-    """How sound one contract's data of one trading day is; ``score`` from 0 to 1, computed from the counts beside it."""
+    """How sound one contract's data of one trading day is; ``score`` is 0 to 1, from the counts beside it."""
 
     instrument = models.ForeignKey("marketdata.Instrument", models.CASCADE, verbose_name=_("instrument"))
     interval = models.CharField(_("interval"), max_length=8, default="1m")

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -87,7 +87,8 @@ class TickSeries:
     @classmethod
     def empty(cls, instrument: str) -> Self:
         """A series without ticks."""
-        return cls(instrument, *(np.empty(0, dtype=np.float64) for _ in COLUMNS))
+        columns: dict[str, Any] = {name: np.empty(0) for name in COLUMNS}
+        return cls(instrument, **columns)
 
     @classmethod
     def of(cls, instrument: str, ticks: list[Tick]) -> Self:

@@ -6,7 +6,7 @@ Pages take the same chart library as a static file (``quantsite.web.assets.Bokeh
 from functools import cache
 from importlib.resources import files
 
-from quantsite.web.assets import BOKEH_FILES, bokeh_folder
+from quantsite.web.assets import BokehFinder
 
 CDN = "https://cdn.jsdelivr.net/"
 """Stands twice in bokeh.min.js, for MathJax and an icon font, neither of which a report uses."""
@@ -18,7 +18,7 @@ def report_scripts() -> tuple[str, ...]:
 
     Raises ``FileNotFoundError`` where the bokeh wheel does not carry what we need.
     """
-    library = [_offline((bokeh_folder() / name).read_text(encoding="utf-8")) for name in BOKEH_FILES]
+    library = [_offline((BokehFinder.location() / name).read_text(encoding="utf-8")) for name in BokehFinder.files]
     own = files("quantsite").joinpath("static/quantsite/charts.js").read_text(encoding="utf-8")
     return tuple(map(inside_script, [*library, own]))
 

@@ -1,5 +1,6 @@
 """Static files: what is offered, hashed names, and when they are collected anew."""
 
+import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,9 @@ from structlog.testing import capture_logs
 from quantsite.management.commands import run_platform
 from quantsite.web import assets
 
+LIGHTWEIGHT_CHARTS = "c0992580867c4912cc9385b3c2728315bcc1a76c7f1087dca908430fccdf31d7"
+"""Of dist/lightweight-charts.standalone.production.js in the makers' own npm package lightweight-charts 5.2.0."""
+
 
 def test_the_chart_library_comes_from_its_wheel_and_nothing_else_of_it() -> None:
     found = finders.find("bokeh/bokeh.min.js")
@@ -21,6 +25,13 @@ def test_the_chart_library_comes_from_its_wheel_and_nothing_else_of_it() -> None
     assert Path(found).stat().st_size > 500_000
     for other in ("bokeh/bokeh.js", "bokeh/../bokeh.py", "bokeh/lib/main.js", "bokeh.min.js"):
         assert not finders.find(other)
+
+
+def test_the_quote_pages_chart_is_the_script_that_its_makers_published() -> None:
+    found = finders.find("lightweight-charts/lightweight-charts.standalone.production.js")
+    assert found
+    assert hashlib.sha256(Path(found).read_bytes()).hexdigest() == LIGHTWEIGHT_CHARTS
+    assert not finders.find("lightweight-charts/../server.py")
 
 
 def _forget_finders() -> None:
@@ -52,6 +63,20 @@ def test_names_are_hashed_and_files_compressed_once_collected(collected: Path) -
     assert not (collected / "quantsite" / "console.css.gz").exists()
     with pytest.raises(ValueError, match="nothing"):
         storage.stored_name("quantsite/nothing.css")
+
+
+def test_modules_import_each_other_by_hashed_names(collected: Path, settings: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "source" / "marketdata" / "quotes"
+    folder.mkdir(parents=True)
+    (folder / "one.js").write_text("export const one = 1;\n")
+    (folder / "two.js").write_text('import { one } from "./one.js";\nwindow.two = one + 1;\n')
+    settings.STATICFILES_DIRS = [*settings.STATICFILES_DIRS, tmp_path / "source"]
+    _forget_finders()
+    run_platform.prepare_static_files()
+    storage = assets.HashedStorage(location=collected, base_url="/static/")
+    imported = Path(storage.stored_name("marketdata/quotes/one.js")).name
+    assert imported != "one.js"
+    assert f'from "./{imported}"' in (collected / storage.stored_name("marketdata/quotes/two.js")).read_text()
 
 
 def test_before_the_first_collection_names_are_plain(tmp_path: Path) -> None:

@@ -11,28 +11,29 @@ from django.contrib.staticfiles.finders import BaseFinder, get_finders
 from django.core.files.storage import FileSystemStorage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-BOKEH_FILES = ("bokeh.min.js",)
 
+class WheelFinder(BaseFinder):
+    """Offers ``files`` of a wheel's ``folder`` under ``prefix``, and no other file of it."""
 
-def bokeh_folder() -> Path:
-    """Where the bokeh wheel keeps its scripts; found without importing bokeh, which takes its time.
-
-    Raises ``ModuleNotFoundError`` where the wheel is not installed.
-    """
-    spec = find_spec("bokeh")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("bokeh is not installed: run make setup")
-    return Path(spec.submodule_search_locations[0]) / "server" / "static" / "js"
-
-
-class BokehFinder(BaseFinder):
-    """Offers the chart library under ``bokeh/``: the files of ``BOKEH_FILES`` and no other of the wheel's."""
-
-    prefix = "bokeh"
+    prefix: str
+    package: str
+    folder: tuple[str, ...]
+    files: tuple[str, ...]
 
     def __init__(self) -> None:
-        self.storage = FileSystemStorage(location=bokeh_folder())
+        self.storage = FileSystemStorage(location=self.location())
         self.storage.prefix = self.prefix  # type: ignore[attr-defined]
+
+    @classmethod
+    def location(cls) -> Path:
+        """Where the wheel keeps the files; found without importing the package, which may take its time.
+
+        Raises ``ModuleNotFoundError`` where the wheel is not installed.
+        """
+        spec = find_spec(cls.package)
+        if spec is None or not spec.submodule_search_locations:
+            raise ModuleNotFoundError(f"{cls.package} is not installed: run make setup")
+        return Path(spec.submodule_search_locations[0]).joinpath(*cls.folder)
 
     def check(self, **_options: Any) -> list[Any]:
         """Nothing to configure, so nothing to check."""
@@ -41,19 +42,43 @@ class BokehFinder(BaseFinder):
     def find(self, path: str, find_all: bool = False, **_options: Any) -> Any:
         """The file's full path, or an empty list where it is not ours."""
         folder, _, name = path.replace("\\", "/").rpartition("/")
-        if folder != self.prefix or name not in BOKEH_FILES:
+        if folder != self.prefix or name not in self.files:
             return []
         found = self.storage.path(name)
         return [found] if find_all else found
 
     def list(self, ignore_patterns: Iterable[str] | None) -> Iterator[tuple[str, FileSystemStorage]]:  # noqa: ARG002
         """Each file with the storage that reads it."""
-        for name in BOKEH_FILES:
+        for name in self.files:
             yield name, self.storage
+
+
+class BokehFinder(WheelFinder):
+    """The charts of reports and of the console (docs/decisions/0002)."""
+
+    prefix = "bokeh"
+    package = "bokeh"
+    folder = ("server", "static", "js")
+    files = ("bokeh.min.js",)
+
+
+class LightweightChartsFinder(WheelFinder):
+    """The chart of the quote page (docs/decisions/0009); the wheel's Python code is never imported."""
+
+    prefix = "lightweight-charts"
+    package = "akquant_lwc"
+    folder = ("assets",)
+    files = ("lightweight-charts.standalone.production.js",)
 
 
 class HashedStorage(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
     """Hashed and compressed names once ``collectstatic`` has run; plain names before (tests, first start)."""
+
+    # Our modules name each other: so that a browser never mixes those of two versions, names in imports are hashed too.
+    patterns = (
+        *CompressedManifestStaticFilesStorage.patterns,
+        ("marketdata/quotes/*.js", ((r'(?P<matched>from "(?P<url>\./[^"]+)")', 'from "%(url)s"'),)),
+    )
 
     def stored_name(self, name: str) -> str:
         """The name that pages refer to. Raises ``ValueError`` for a file that the manifest does not know."""

@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from marketdata.domain.calendar import TradingCalendar, to_day_number
+from marketdata.domain.calendar import TradingCalendar, from_day_number, to_day_number
+from marketdata.domain.day_plan import DayPlan, Part
 from marketdata.domain.hours import MINUTES_A_DAY, NIGHT_BEGINS, SessionHours, Span, SpecialOpening, Suspension
 from marketdata.domain.instrument import Dated, rates_on
 from marketdata.domain.session_line import SessionLine, draw_line
@@ -25,6 +26,9 @@ Flags = npt.NDArray[np.bool_]
 
 NIGHT_ENDS = 6 * 60
 """No night session lasts until here (the latest ends at 02:30), no day session begins before."""
+
+AUCTION_MINUTES = 5
+"""So long before the opening the auction begins where a product's own window is not told (all exchanges' do)."""
 
 
 class SessionTable:
@@ -139,9 +143,32 @@ class SessionTable:
         starts = line.instants_at(np.repeat(opens, count) + position * step)
         return starts, np.repeat(line.trading_day[opening], count)
 
+    def plan(self, trading_day: int) -> DayPlan:
+        """The sessions of one trading day (days since the epoch), for questions that come with every tick.
+
+        Raises :class:`RuleError` ``outside_calendar``; ``not_a_trading_day``.
+        """
+        found = self._plans.get(trading_day)
+        if found is None:
+            found = self._plans[trading_day] = self._draw_plan(trading_day)
+        return found
+
+    def _draw_plan(self, trading_day: int) -> DayPlan:
+        hours = self.hours_on(from_day_number(trading_day))
+        line = self._line
+        first, stop = np.searchsorted(line.trading_day, [trading_day, trading_day + 1])
+        columns = (line.start, line.end, line.opens, line.elapsed - line.opens)
+        parts = tuple(Part(*row) for row in zip(*(column[first:stop].tolist() for column in columns), strict=True))
+        before = (hours.night or hours.day)[0].start - hours.auctions[0].start if hours.auctions else AUCTION_MINUTES
+        return DayPlan(trading_day, parts, parts[0].start - before * NS_PER_MINUTE)
+
     def _day_openings(self, trading_day: DayColumn) -> LongColumn:
         """The first instant of each trading day, its night session counted in."""
         return self._line.start[np.searchsorted(self._line.trading_day, trading_day, side="left")]
+
+    @cached_property
+    def _plans(self) -> dict[int, DayPlan]:
+        return {}
 
     @cached_property
     def _special(self) -> dict[date, datetime]:

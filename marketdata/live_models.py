@@ -10,6 +10,7 @@ class Subscription(models.Model):
 
     owner = models.CharField(_("owner"), max_length=80, help_text=_("Such as user:7 or strategy:12."))
     instrument = models.ForeignKey("marketdata.Instrument", models.CASCADE, verbose_name=_("instrument"))
+    position = models.PositiveIntegerField(_("place"), default=0, help_text=_("In a person's own list."))
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
 
     class Meta:

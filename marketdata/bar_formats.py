@@ -1,19 +1,17 @@
 """A page of bars as JSON, CSV or Parquet, from columns, without an object a row."""
 
-import io
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 from rest_framework.renderers import BaseRenderer
 
+from marketdata.column_files import csv_bytes, instants, json_page, numbers, parquet_bytes
 from marketdata.domain.bars import VALUE_COLUMNS, BarSeries
 from quantsite.common.times import SHANGHAI_OFFSET_NS
-from quantsite.web.renderers import OrjsonRenderer, dumps
+from quantsite.web.renderers import OrjsonRenderer
 
 BAR_COLUMNS = ("start", "trading_day", *VALUE_COLUMNS)
 
@@ -28,11 +26,6 @@ class BarPage:
     by_column: bool = False
 
 
-def _texts(moments: npt.NDArray[Any], unit: str) -> list[str]:
-    texts: list[str] = np.datetime_as_string(moments, unit=unit).tolist()  # type: ignore[call-overload]
-    return texts
-
-
 def _volume(bars: BarSeries) -> npt.NDArray[np.int64]:
     return bars.volume.astype(np.int64)
 
@@ -45,17 +38,12 @@ class BarJsonRenderer(OrjsonRenderer):
         if not isinstance(data, BarPage):
             return super().render(data, accepted_media_type, renderer_context)
         bars = data.bars
-        start = [f"{text}Z" for text in _texts(bars.start.astype("datetime64[ns]"), "s")]
-        day = _texts(bars.trading_day.astype("datetime64[D]"), "D")
+        start = [f"{text}Z" for text in instants(bars.start.astype("datetime64[ns]"), "s")]
+        day = instants(bars.trading_day.astype("datetime64[D]"), "D")
         values = [_volume(bars) if name == "volume" else getattr(bars, name) for name in VALUE_COLUMNS]
         about = {"instrument": bars.instrument, "interval": bars.interval, "simulated": data.simulated}
-        if data.by_column:
-            columns = dict(zip(BAR_COLUMNS, [start, day, *values], strict=True))
-            return dumps({**about, "columns": columns, "next": data.next})
-        # orjson writes NaN as null.
-        rows = zip(start, day, *(column.tolist() for column in values), strict=True)
-        results = [dict(zip(BAR_COLUMNS, row, strict=True)) for row in rows]
-        return dumps({**about, "results": results, "next": data.next})
+        columns = dict(zip(BAR_COLUMNS, [start, day, *values], strict=True))
+        return json_page(about, columns, data.next, by_column=data.by_column)
 
 
 class BarCsvRenderer(BaseRenderer):
@@ -66,14 +54,7 @@ class BarCsvRenderer(BaseRenderer):
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:  # noqa: ARG002
         """The body."""
-        bars: BarSeries = data.bars
-        wall = (bars.start + SHANGHAI_OFFSET_NS).astype("datetime64[ns]").astype("datetime64[s]")
-        table = _table(bars, pa.array(wall))
-        options = pyarrow.csv.WriteOptions(quoting_style="none")
-        file = io.BytesIO()
-        pyarrow.csv.write_csv(table, file, options)
-        header, _newline, rows = file.getvalue().partition(b"\n")
-        return header.replace(b'"', b"") + b"\n" + rows
+        return csv_bytes(bar_table(data.bars))
 
 
 class BarParquetRenderer(BaseRenderer):
@@ -87,15 +68,15 @@ class BarParquetRenderer(BaseRenderer):
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:  # noqa: ARG002
         """The body."""
         bars: BarSeries = data.bars
-        file = io.BytesIO()
         start = pa.array(bars.start, type=pa.timestamp("ns", "Asia/Shanghai"))
-        pyarrow.parquet.write_table(_table(bars, start), file)
-        return file.getvalue()
+        return parquet_bytes(bar_table(bars, start))
 
 
-def _table(bars: BarSeries, start: pa.Array) -> pa.Table:
+def bar_table(bars: BarSeries, start: pa.Array | None = None) -> pa.Table:
+    """``datetime`` (``start``, or the Shanghai clock to the second), ``trading_day`` and the values of bars."""
+    if start is None:
+        wall = (bars.start + SHANGHAI_OFFSET_NS).astype("datetime64[ns]").astype("datetime64[s]")
+        start = pa.array(wall)
     columns = {"datetime": start, "trading_day": pa.array(bars.trading_day.astype("datetime64[D]"))}
-    for name in VALUE_COLUMNS:
-        column = getattr(bars, name)
-        columns[name] = pa.array(_volume(bars)) if name == "volume" else pa.array(column, mask=np.isnan(column))
+    columns |= {name: numbers(_volume(bars) if name == "volume" else getattr(bars, name)) for name in VALUE_COLUMNS}
     return pa.table(columns)

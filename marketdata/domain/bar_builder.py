@@ -231,7 +231,7 @@ class _InstrumentBars:
         self.close_at = minute.limit + GRACE
 
     def _close_minutes(self, until: int, closed: list[Closed]) -> None:
-        """Close the open minute and longer bars if they have ended by ``until`` (ns UTC); nothing before it opens again."""
+        """Close the open minute and longer bars that have ended by ``until`` (ns UTC); none before it opens again."""
         minute = self._minute
         if minute is not None and minute.end <= until:
             self._minute, self._accepts, self._limit = None, 0, 0
@@ -273,7 +273,7 @@ class _InstrumentBars:
         )  # fmt: skip
 
     def _pad_until(self, until: int, closed: list[Closed]) -> None:
-        """Flat bars for the minutes between the last closed one and ``until``, once the contract has traded that day."""
+        """Flat bars for the minutes between the last closed one and ``until``, once there was a trade that day."""
         last = self._last
         if self._plan is None or last != last:  # noqa: PLR0124
             return

@@ -143,6 +143,18 @@ class SessionTable:
         starts = line.instants_at(np.repeat(opens, count) + position * step)
         return starts, np.repeat(line.trading_day[opening], count)
 
+    def bucket_starts(self, start_ns: LongColumn, minutes: int) -> LongColumn:
+        """The start of the bar of ``minutes`` that each instant belongs to, shape ``(n,)``.
+
+        An instant outside the sessions is given back as it is.
+        """
+        line = self._line
+        row, held = line.span_holding(start_ns)
+        opens = line.opens[row]
+        passed = line.elapsed[row] + start_ns - line.start[row] - opens
+        begun = opens + passed - passed % (minutes * NS_PER_MINUTE)
+        return np.where(held, line.instants_at(begun), start_ns)
+
     def plan(self, trading_day: int) -> DayPlan:
         """The sessions of one trading day (days since the epoch), for questions that come with every tick.
 

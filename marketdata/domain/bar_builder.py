@@ -283,18 +283,19 @@ class _InstrumentBars:
 
 
 def build_bars(
-    ticks: Iterable[Tick], contract: Contract, intervals: Sequence[str], *, pad: bool = False
+    ticks: Iterable[Tick], contract: Contract, intervals: Sequence[str], *, since: int | None = None, pad: bool = False
 ) -> list[Closed]:
     """All bars of the ticks of one instrument, in the order in which they closed.
 
-    The ticks are taken as a recording that begins with the first of them. Raises :class:`RuleError`
-    ``invalid_interval``.
+    ``since`` (ns UTC) is the moment from which the ticks are a whole recording: that of the first one if not given.
+    Raises :class:`RuleError` ``invalid_interval``.
     """
     closed: list[Closed] = []
     builder: BarBuilder | None = None
     for tick in ticks:
         if builder is None:
-            builder = BarBuilder({contract.code: contract}, intervals, since=tick.time, pad=pad)
+            start = tick.time if since is None else since
+            builder = BarBuilder({contract.code: contract}, intervals, since=start, pad=pad)
         closed.extend(builder.on_tick(tick))
     if builder is not None:
         closed.extend(builder.finish())

@@ -46,7 +46,7 @@ def wall(ns: int) -> str:
 def tick(when: str, price: float, volume: int, day: date = MONDAY, **more: Any) -> Tick:
     """A tick at a wall time with the day's total volume; turnover is that of ten units a lot at 4000."""
     return Tick(
-        CODE, to_day_number(day), 0, at(when), 0, price, volume, volume * 40_000.0, 1_000.0 + volume, **more,  # type: ignore[arg-type]
+        CODE, to_day_number(day), 0, at(when), 0, price, volume, volume * 40_000.0, 1_000.0 + volume, **more,
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Bars of many minutes out of bars of few, in columns: recorded minutes against recorded five-minute rules."""
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,12 @@ from marketdata.domain.sessions import SessionTable
 from marketdata.tests.domain.recorded import DATA, instants, needs_data, table, walls
 from quantsite.common.errors import RuleError
 from quantsite.common.times import SHANGHAI_OFFSET_NS
+
+RECORDED = [
+    ("DCE.m2005_1m_201907-201910", "DCE", "m"),
+    ("SHFE.au1912_1m", "SHFE", "au"),
+    ("CFFEX.IF1908_1m", "CFFEX", "IF"),
+]
 
 
 def series(hours: SessionTable, *rows: tuple[str, float]) -> BarSeries:
@@ -50,9 +57,7 @@ def test_bars_count_trading_minutes_across_breaks_and_anew_from_each_opening() -
 def test_unknown_turnover_stays_unknown_and_bars_outside_the_hours_are_left_out() -> None:
     hours = table("SHFE", "rb")
     minutes = series(hours, ("2024-01-15 09:00", 1.0), ("2024-01-15 09:01", 2.0), ("2024-01-15 10:20", 3.0))
-    unknown = BarSeries(*(getattr(minutes, name) for name in ("instrument", "interval", "start", "trading_day")),
-                        *(getattr(minutes, name) for name in PRICE_COLUMNS), minutes.volume,
-                        np.full(3, np.nan), minutes.open_interest)  # fmt: skip
+    unknown = replace(minutes, turnover=np.full(3, np.nan))
     assert np.isnan(resample(unknown, hours, "5m").turnover).tolist() == [True]
     unknown.turnover[1] = 7.0
     assert resample(unknown, hours, "5m").turnover.tolist() == [7.0]
@@ -71,7 +76,7 @@ def test_bars_that_do_not_divide_are_refused() -> None:
 
 @needs_data
 @pytest.mark.real_data
-@pytest.mark.parametrize(("name", "exchange", "product"), [("DCE.m2005_1m_201907-201910", "DCE", "m"), ("SHFE.au1912_1m", "SHFE", "au"), ("CFFEX.IF1908_1m", "CFFEX", "IF")])  # fmt: skip
+@pytest.mark.parametrize(("name", "exchange", "product"), RECORDED)
 def test_recorded_minutes_fold_alike_in_one_step_and_in_two_and_as_a_plain_loop_does(
     name: str, exchange: str, product: str
 ) -> None:
@@ -85,9 +90,8 @@ def test_recorded_minutes_fold_alike_in_one_step_and_in_two_and_as_a_plain_loop_
             assert np.array_equal(getattr(direct, column), getattr(twice, column)), (interval, column)
         assert direct.volume.sum() == minutes.volume.sum()
         plain = by_plain_loop(minutes, hours, interval)
-        assert [row[:6] for row in plain] == list(
-            zip(direct.start.tolist(), *(getattr(direct, column).tolist() for column in (*PRICE_COLUMNS, "volume")), strict=True)
-        )  # fmt: skip
+        columns = [getattr(direct, column).tolist() for column in ("start", *PRICE_COLUMNS, "volume")]
+        assert plain == list(zip(*columns, strict=True))
 
 
 def recorded_minutes(name: str, hours: SessionTable) -> BarSeries:
@@ -95,9 +99,9 @@ def recorded_minutes(name: str, hours: SessionTable) -> BarSeries:
     head, cells = lines[0].split(","), [line.split(",") for line in lines[1:]]
     column = {field: [row[number] for row in cells] for number, field in enumerate(head)}
     start = np.array(column["datetime"], dtype="datetime64[ns]").astype(np.int64) - SHANGHAI_OFFSET_NS
-    values = [np.array(column[field], dtype=np.float64) for field in (*PRICE_COLUMNS, "volume")]
-    interest = np.array(column["open_interest"], dtype=np.float64)
-    bars = BarSeries(name, "1m", start, hours.trading_days(start), *values, np.full(len(start), np.nan), interest)
+    given = {field: np.array(column[field], dtype=np.float64) for field in (*PRICE_COLUMNS, "volume", "open_interest")}
+    days = hours.trading_days(start)
+    bars = BarSeries(name, "1m", start, days, turnover=np.full(len(start), np.nan), **given)
     return bars.take(hours.inside(start, bars.trading_day))
 
 

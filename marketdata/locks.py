@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from marketdata.models import BarCoverage, Instrument
+from marketdata.models import BarCoverage, Instrument, Product
 
 
 def lock_bars(instrument: Instrument, interval: str) -> BarCoverage:
@@ -20,3 +20,11 @@ def lock_instruments(keys: Iterable[int]) -> None:
     Who writes rolls or settlements of them holds this first.
     """
     list(Instrument.objects.select_for_update().filter(pk__in=list(keys)).order_by("pk").values_list("pk"))
+
+
+def lock_products(keys: Iterable[int]) -> None:
+    """The rows of these products, in the order of their keys, locked until the transaction ends.
+
+    Who decides which of their contracts is the main one holds this first.
+    """
+    list(Product.objects.select_for_update().filter(pk__in=list(keys)).order_by("pk").values_list("pk"))

@@ -28,3 +28,11 @@ def lock_products(keys: Iterable[int]) -> None:
     Who decides which of their contracts is the main one holds this first.
     """
     list(Product.objects.select_for_update().filter(pk__in=list(keys)).order_by("pk").values_list("pk"))
+
+
+def lock_ticks(instrument: Instrument) -> None:
+    """The instrument's row, locked against others who import, replace or archive ticks of it, until the end.
+
+    It does not hold up who only refers to the row, such as the recorder with new ticks of it.
+    """
+    list(Instrument.objects.select_for_update(no_key=True).filter(pk=instrument.pk).values_list("pk"))

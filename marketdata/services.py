@@ -176,7 +176,7 @@ def _store(
     found = bar_store.compare(series, coverage)
     if not options.replace:
         for number, line in enumerate(bars.lines[found.different].tolist()):
-            file.refusals.add(line, _difference(series, int(found.different[number]), found.stored, number))
+            file.refusals.add(line, bar_difference(series, int(found.different[number]), found.stored, number))
     if len(file.refusals) and not options.skip_errors:
         raise file.refusals.error(_("Nothing was imported; --on-error skip imports the sound rows."))
     replaced = len(found.different) if options.replace else 0
@@ -212,8 +212,8 @@ def _after_expiry(row: Instrument, bars: PreparedBars) -> list[int]:
     return lines
 
 
-def _difference(series: BarSeries, here: int, stored: BarSeries, there: int) -> str:
-    """What a row says and what is stored, where the two differ."""
+def bar_difference(series: BarSeries, here: int, stored: BarSeries, there: int) -> str:
+    """What a bar says and what is stored of it, where the two differ."""
     parts = [
         f"{name} {getattr(series, name)[here]:.12g} here, {getattr(stored, name)[there]:.12g} stored"
         for name in VALUE_COLUMNS

@@ -22,6 +22,7 @@ from marketdata.domain.instrument import InstrumentKind
 from marketdata.domain.intervals import interval_name, parse_interval
 from marketdata.instruments import find_instrument
 from marketdata.models import Bar, Instrument
+from marketdata.quality_api import DayQualityViewSet
 from marketdata.serializers import (
     BarPageSerializer,
     ContractRollSerializer,
@@ -205,5 +206,6 @@ routes = [
     ("bars", BarViewSet, "bar"),
     ("rolls", ContractRollViewSet, "roll"),
     ("settlements", DailySettlementViewSet, "settlement"),
+    ("data-quality", DayQualityViewSet, "data-quality"),
 ]
 urlpatterns: list[Any] = []

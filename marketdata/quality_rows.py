@@ -76,6 +76,12 @@ def _example(example: Example) -> dict[str, Any]:
     return told
 
 
+def fault_counts(row: DayQuality) -> dict[str, float]:
+    """Kind of fault -> how often it was found, in the order of kinds; those that were not found are left out."""
+    faults = row.details.get("faults", {})
+    return {fault.value: faults[fault.value]["count"] for fault in Fault if fault.value in faults}
+
+
 def store(rows: list[DayQuality]) -> None:
     """Write the rows over those of the same days."""
     DayQuality.objects.bulk_create(

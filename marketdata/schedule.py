@@ -7,4 +7,6 @@ from celery.schedules import crontab
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Times are UTC: eight in the morning in Shanghai.
     "marketdata-check-calendar": {"task": "marketdata.check_calendar", "schedule": crontab(hour="0", minute="0")},
+    # 16:45 in Shanghai: the sessions are over, bars and settlement prices are stored.
+    "marketdata-check-quality": {"task": "marketdata.check_quality", "schedule": crontab(hour="8", minute="45")},
 }

@@ -4,12 +4,19 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from marketdata.alarms import check_calendar
+from marketdata.quality import check_changed
 
 
 @shared_task(name="marketdata.check_calendar")
 def check_calendar_end() -> bool:
     """See ``alarms.check_calendar``."""
     return check_calendar()
+
+
+@shared_task(name="marketdata.check_quality")
+def check_quality_of_days() -> int:
+    """See ``quality.check_changed``; gives how many days were judged."""
+    return sum(len(outcome.rows) for outcome in check_changed())
 
 
 @worker_ready.connect

@@ -46,6 +46,7 @@ GROUPS: tuple[Group, ...] = (
             Item("marketdata.barimport", "upload_file", _("Imports")),
             Item("marketdata.contractroll", "swap_horiz", _("Contract rolls")),
             Item("marketdata.dailysettlement", "price_check", _("Settlements")),
+            Item("marketdata.dayquality", "verified", _("Data quality")),
             Item("marketdata.product", "category", _("Products")),
             Item("marketdata.exchange", "account_balance", _("Exchanges")),
             Item("marketdata.tradingday", "calendar_month", _("Trading days")),

@@ -124,6 +124,8 @@ MARKETDATA: dict[str, Rule] = {
     "api/v1/bars/": Rule(STAFF),
     "api/v1/rolls/": Rule(STAFF),
     "api/v1/settlements/": Rule(STAFF),
+    **pages("marketdata/dayquality", STAFF),
+    "api/v1/data-quality/": Rule(STAFF),
 }
 
 BACKTESTS: dict[str, Rule] = {
@@ -216,6 +218,7 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
     "import_instruments": (RESEARCH, ("{csv}",)),
     "import_rolls": (RESEARCH, ("{csv}",)),
     "import_settlements": (RESEARCH, ("{csv}",)),
+    "check_quality": (RESEARCH, ("--instrument", "simrb88.SIM")),
     "compare": (RESEARCH, ("1", "2")),  # which runs a researcher may see is asked after
     "check_strategy": (RESEARCH, ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--cuts", "1")),
     # A grid that counts backwards is refused, after the question who asks: nothing is computed.

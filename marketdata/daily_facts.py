@@ -80,8 +80,9 @@ class ContractRoll(models.Model):
         return f"{self.instrument} {self.trading_day}: {self.from_contract} -> {self.to_contract}"
 
     def to_domain(self) -> Splice:
-        """The roll as prices."""
-        return Splice(to_day_number(self.trading_day), self.old_close, self.new_close, self.old_open, self.new_open)
+        """The roll as prices; one of our own rule is exact, the series is built by it."""
+        day, closes = to_day_number(self.trading_day), (self.old_close, self.new_close)
+        return Splice(day, *closes, self.old_open, self.new_open, exact=bool(self.rule))
 
 
 class DailySettlement(models.Model):

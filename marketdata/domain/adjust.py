@@ -27,13 +27,17 @@ CLEAR_SPREAD = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Splice:
-    """The prices of a roll in force from ``trading_day`` (days since the epoch) on; ``None`` where not known."""
+    """The prices of a roll in force from ``trading_day`` (days since the epoch) on; ``None`` where not known.
+
+    ``exact``: the bars were joined by this very roll, so they change the contract on its day.
+    """
 
     trading_day: int
     old_close: float
     new_close: float
     old_open: float | None = None
     new_open: float | None = None
+    exact: bool = False
 
     def prices(self, series: str) -> tuple[float, float]:
         """Old and new contract's price that count for a form of adjustment."""
@@ -79,7 +83,7 @@ def aligned(splices: Sequence[Splice], bars: BarSeries) -> list[Splice]:
 
     Whoever spliced the bars may have rolled a day or two before or after the list. A roll whose spread is at least
     :data:`CLEAR_SPREAD` is moved to the day, at most :data:`REACH` trading days away, at whose first bar the price
-    jumps as the spread says, if none such jump is at its own day; the others stay.
+    jumps as the spread says, if none such jump is at its own day; the others stay, and so do exact ones.
     """
     first = np.flatnonzero(np.diff(bars.trading_day, prepend=bars.trading_day[:1] - 1))
     days = bars.trading_day[first]
@@ -93,7 +97,7 @@ def _day_of_jump(splice: Splice, days: DayColumn, jumps: FloatColumn) -> int:
     spread = splice.new_close / splice.old_close - 1
     own = int(np.searchsorted(days, splice.trading_day))
     begin, end = max(own - REACH, 1), min(own + REACH + 1, len(days))
-    if abs(spread) < CLEAR_SPREAD or not begin <= own < end:
+    if splice.exact or abs(spread) < CLEAR_SPREAD or not begin <= own < end:
         return splice.trading_day
     # What is left of a day's jump without the roll, less what it is with it: about the spread on the right day, about
     # minus that on any other.

@@ -186,7 +186,7 @@ class Publisher:
         return again
 
     def _taken_over(self) -> LeaseLostError:
-        text = _("The stream of %(source)s belongs to a newer publisher than epoch %(epoch)s.")
+        text = _("The stream of %(source)s has another publisher than this one of epoch %(epoch)s.")
         return LeaseLostError("stream_taken", text % {"source": self.source, "epoch": self.epoch})
 
     def _note_trouble(self, error: UnreachableError) -> None:

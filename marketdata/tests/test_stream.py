@@ -23,7 +23,7 @@ KINDS = ["local"] if settings.EMBEDDED else ["redis", "local"]
 
 
 @pytest.fixture(params=KINDS)
-def source(request: pytest.FixtureRequest, settings: Any) -> Iterator[str]:
+def source(request: pytest.FixtureRequest, settings: Any) -> str:
     """The name of a source that nobody has used, on each kind of stream."""
     if request.param == "local":
         settings.REDIS_URL = None
@@ -107,7 +107,7 @@ def test_a_new_epoch_follows_the_old_one_and_shuts_it_out(source: str) -> None:
     send(new, 3, 6)
     old.send(message(99))
     wait_until(lambda: old.fenced, "the old publisher is shut out")
-    with pytest.raises(LeaseLostError, match="newer publisher than epoch 4"):
+    with pytest.raises(LeaseLostError, match="another publisher than this one of epoch 4"):
         old.send(message(100))
     assert not old.flush(0.1)
     late = stream.publisher(source, 3)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_BENCHMARKS = {"__init__", "__main__", "figures", "ready", "walk", "bars_inside", "warm_worker_inside", "presets"}
+NOT_BENCHMARKS = {"__init__", "__main__", "figures", "ready", "walk", "presets"}
 
 
 def main(arguments: list[str]) -> int:
@@ -13,7 +13,7 @@ def main(arguments: list[str]) -> int:
     words = [word for word in arguments if not word.startswith("-")]
     code = 0
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem in NOT_BENCHMARKS or (words and path.stem not in words):
+        if path.stem in NOT_BENCHMARKS or path.stem.endswith("_inside") or (words and path.stem not in words):
             continue
         code = subprocess.run([sys.executable, "-m", f"benchmarks.{path.stem}", *flags], check=False).returncode or code
     return code

@@ -7,6 +7,15 @@ from celery.schedules import crontab
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Times are UTC: eight in the morning in Shanghai.
     "marketdata-check-calendar": {"task": "marketdata.check_calendar", "schedule": crontab(hour="0", minute="0")},
+    # 16:30 in Shanghai, after the last day session; again at 18:05, when what is still missing is an alarm.
+    "marketdata-decide-main-contracts": {
+        "task": "marketdata.decide_main_contracts",
+        "schedule": crontab(hour="8", minute="30"),
+    },
+    "marketdata-late-main-contracts": {
+        "task": "marketdata.decide_main_contracts",
+        "schedule": crontab(hour="10", minute="5"),
+    },
     # 16:45 in Shanghai: the sessions are over, bars and settlement prices are stored.
     "marketdata-check-quality": {"task": "marketdata.check_quality", "schedule": crontab(hour="8", minute="45")},
 }

@@ -1,9 +1,12 @@
 """What a worker does about market data."""
 
+from typing import Any
+
 from celery import shared_task
 from celery.signals import worker_ready
 
 from marketdata.alarms import check_calendar
+from marketdata.main_nightly import run_nightly
 from marketdata.quality import check_changed
 
 
@@ -17,6 +20,12 @@ def check_calendar_end() -> bool:
 def check_quality_of_days() -> int:
     """See ``quality.check_changed``; gives how many days were judged."""
     return sum(len(outcome.rows) for outcome in check_changed())
+
+
+@shared_task(name="marketdata.decide_main_contracts")
+def decide_main_contracts() -> dict[str, Any]:
+    """See ``main_nightly.run_nightly``."""
+    return run_nightly()
 
 
 @worker_ready.connect

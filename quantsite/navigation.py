@@ -44,6 +44,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Item("marketdata.instrument", "candlestick_chart", _("Instruments")),
             Item("marketdata.barimport", "upload_file", _("Imports")),
+            Item("marketdata.maincontractday", "star", _("Main contracts")),
             Item("marketdata.contractroll", "swap_horiz", _("Contract rolls")),
             Item("marketdata.dailysettlement", "price_check", _("Settlements")),
             Item("marketdata.dayquality", "verified", _("Data quality")),

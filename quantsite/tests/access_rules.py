@@ -122,6 +122,8 @@ MARKETDATA: dict[str, Rule] = {
     "api/v1/instruments/": Rule(STAFF),
     "api/v1/instruments/<code>/": Rule(STAFF),
     "api/v1/bars/": Rule(STAFF),
+    **pages("marketdata/maincontractday", STAFF),
+    "api/v1/main-contracts/": Rule(STAFF),
     "api/v1/rolls/": Rule(STAFF),
     "api/v1/settlements/": Rule(STAFF),
     **pages("marketdata/dayquality", STAFF),
@@ -202,6 +204,7 @@ OPTIMISATIONS: dict[str, Rule] = {
 RULES: dict[str, Rule] = {**PUBLIC, **HOUSE, **CONSOLE, **PEOPLE, **MARKETDATA, **BACKTESTS, **OPTIMISATIONS}
 
 SOCKETS: dict[str, Audience] = {
+    "ws/market/": STAFF,
     "ws/tasks/": RESEARCH,
 }
 
@@ -219,6 +222,8 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
     "import_rolls": (RESEARCH, ("{csv}",)),
     "import_settlements": (RESEARCH, ("{csv}",)),
     "check_quality": (RESEARCH, ("--instrument", "simrb88.SIM")),
+    "decide_main_contracts": (RESEARCH, ("--day", "2024-01-06")),  # a Saturday: nothing to decide
+    "build_continuous": (RESEARCH, ("rb.SHFE", "--interval", "5m")),
     "compare": (RESEARCH, ("1", "2")),  # which runs a researcher may see is asked after
     "check_strategy": (RESEARCH, ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--cuts", "1")),
     # A grid that counts backwards is refused, after the question who asks: nothing is computed.

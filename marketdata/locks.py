@@ -1,6 +1,6 @@
 """Row locks of market data, in one place."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from marketdata.models import BarCoverage, Instrument, Product
 
@@ -12,6 +12,20 @@ def lock_bars(instrument: Instrument, interval: str) -> BarCoverage:
     """
     BarCoverage.objects.get_or_create(instrument=instrument, interval=interval)
     return BarCoverage.objects.select_for_update().get(instrument=instrument, interval=interval)
+
+
+def lock_all_bars(series: Collection[tuple[int, str]]) -> dict[tuple[int, str], BarCoverage]:
+    """As :func:`lock_bars` for many series, given as (key of the instrument, interval), in the order of their rows."""
+    keys, intervals = {key for key, _interval in series}, {interval for _key, interval in series}
+    about = BarCoverage.objects.filter(instrument__in=keys, interval__in=intervals)
+    known = {(key, interval): pk for pk, key, interval in about.values_list("pk", "instrument_id", "interval")}
+    missing = sorted(set(series) - known.keys())
+    if missing:
+        made = [BarCoverage(instrument_id=key, interval=interval) for key, interval in missing]
+        BarCoverage.objects.bulk_create(made, ignore_conflicts=True)
+        known = {(key, interval): pk for pk, key, interval in about.values_list("pk", "instrument_id", "interval")}
+    rows = BarCoverage.objects.select_for_update().filter(pk__in=[known[one] for one in series]).order_by("pk")
+    return {(row.instrument_id, row.interval): row for row in rows}
 
 
 def lock_instruments(keys: Iterable[int]) -> None:

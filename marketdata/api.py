@@ -1,13 +1,10 @@
 """REST: instruments, bars, rolls and settlements."""
 
-from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Any
-from urllib.parse import urlencode
 
 import django_filters
 from django.db.models import Q, QuerySet
-from django.utils.translation import gettext as _
+from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.mixins import ListModelMixin
@@ -16,11 +13,15 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
+from marketdata.api_main import MainContractViewSet
 from marketdata.bar_formats import BarCsvRenderer, BarJsonRenderer, BarPage, BarParquetRenderer
+from marketdata.bar_query import DEFAULT_LIMIT, MAX_LIMIT, boundary_of, by_column, limit_of, needed, older_page
 from marketdata.daily_facts import ContractRoll, DailySettlement
 from marketdata.domain.instrument import InstrumentKind
-from marketdata.domain.intervals import interval_name, parse_interval
+from marketdata.domain.intervals import DAY, interval_name, parse_interval
+from marketdata.indicator_api import IndicatorViewSet
 from marketdata.instruments import find_instrument
+from marketdata.klines import read_klines, settlement_prices
 from marketdata.models import Bar, Instrument
 from marketdata.quality_api import DayQualityViewSet
 from marketdata.serializers import (
@@ -30,12 +31,9 @@ from marketdata.serializers import (
     InstrumentDetailSerializer,
     InstrumentSerializer,
 )
-from quantsite.common.errors import RuleError
-from quantsite.common.times import iso_utc, ns_to_utc
+from marketdata.tick_latest_api import LatestTicksView
 from quantsite.web.pagination import NewestFirstCursor
 
-DEFAULT_LIMIT = 5_000
-MAX_LIMIT = 100_000
 PAGE_SIZE = 100
 
 
@@ -112,7 +110,7 @@ class DailySettlementViewSet(ListModelMixin, GenericViewSet[DailySettlement]):
 
 
 class BarViewSet(GenericViewSet[Bar]):
-    """Stored bars."""
+    """Bars of any interval: stored ones, else put together from finer ones; ``basis`` tells which."""
 
     queryset = Bar.objects.none()  # names the permission; rows are read in columns
     renderer_classes = [BarJsonRenderer, BarCsvRenderer, BarParquetRenderer]
@@ -146,66 +144,28 @@ class BarViewSet(GenericViewSet[Bar]):
     def list(self, request: Request) -> Response:
         """Bars in ascending order: the newest ones of the range; ``next`` (and the header Link) leads to older ones."""
         query = request.query_params
-        instrument = find_instrument(_needed(query, "instrument"))
-        interval = interval_name(parse_interval(_needed(query, "interval")))
-        limit = _limit(query)
-        start, end = _boundary(query, "start"), _boundary(query, "end")
-        bars = Bar.objects.newest(instrument, interval, limit + 1, start, end)
-        older = None
+        instrument = find_instrument(needed(query, "instrument"))
+        interval = interval_name(parse_interval(needed(query, "interval")))
+        limit = limit_of(query)
+        start, end = boundary_of(query, "start"), boundary_of(query, "end")
+        columns = by_column(query)
+        klines = read_klines(instrument, interval, start, end, limit + 1)
+        bars, older = klines.bars, None
         if len(bars) > limit:
             bars = bars.take(slice(1, None))
-            oldest = iso_utc(ns_to_utc(int(bars.start[0])))
-            older = request.build_absolute_uri(f"{request.path}?{urlencode({**query.dict(), 'end': oldest})}")
-        page = BarPage(bars, instrument.simulated, older, _by_column(query))
+            older = older_page(request, bars)
+        settlement = settlement_prices(instrument, bars) if interval == DAY else None
+        page = BarPage(bars, instrument.simulated, older, columns, settlement, klines.basis)
         return Response(page, headers={"Link": f'<{older}>; rel="next"'} if older else None)
 
 
-def _needed(query: Mapping[str, str], name: str) -> str:
-    if value := query.get(name, "").strip():
-        return value
-    text = _("Say which %(name)s.") % {"name": name}
-    raise RuleError("invalid", text, fields={name: text})
-
-
-def _limit(query: Mapping[str, str]) -> int:
-    text = query.get("limit", str(DEFAULT_LIMIT))
-    if text.isdecimal() and 1 <= int(text) <= MAX_LIMIT:
-        return int(text)
-    told = _("A whole number from 1 to %(most)d, not %(text)r.") % {"most": MAX_LIMIT, "text": text}
-    raise RuleError("invalid", told, fields={"limit": told})
-
-
-def _by_column(query: Mapping[str, str]) -> bool:
-    layout = query.get("layout", "rows")
-    if layout in ("rows", "columns"):
-        return layout == "columns"
-    told = _("'rows' or 'columns', not %(text)r.") % {"text": layout}
-    raise RuleError("invalid", told, fields={"layout": told})
-
-
-def _boundary(query: Mapping[str, str], name: str) -> date | datetime | None:
-    """A trading day or an instant. Raises ``RuleError`` for anything else, an instant without a zone too."""
-    text = query.get(name, "").strip()
-    if not text:
-        return None
-    try:
-        if len(text) == len("2024-01-02"):
-            return date.fromisoformat(text)
-        # The plus sign of +08:00, not encoded in an address, arrives as a space.
-        moment = datetime.fromisoformat(text[:-6] + text[-6:].replace(" ", "+"))
-    except ValueError:
-        moment = None
-    if moment is not None and moment.tzinfo is not None:
-        return moment
-    told = _("%(text)r is neither a trading day (YYYY-MM-DD) nor an instant with its zone (2024-01-02T01:00:00Z).")
-    raise RuleError("invalid", told % {"text": text}, fields={name: told % {"text": text}})
-
-
 routes = [
+    ("main-contracts", MainContractViewSet, "main-contract"),
     ("instruments", InstrumentViewSet, "instrument"),
     ("bars", BarViewSet, "bar"),
+    ("indicators", IndicatorViewSet, "indicator"),
     ("rolls", ContractRollViewSet, "roll"),
     ("settlements", DailySettlementViewSet, "settlement"),
     ("data-quality", DayQualityViewSet, "data-quality"),
 ]
-urlpatterns: list[Any] = []
+urlpatterns: list[Any] = [path("ticks/latest/", LatestTicksView.as_view(), name="ticks-latest")]

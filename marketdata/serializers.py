@@ -110,7 +110,7 @@ class InstrumentDetailSerializer(InstrumentSerializer):
 
 
 class BarSerializer(serializers.Serializer[Any]):
-    """One bar. ``start`` is UTC; turnover is yuan; null where unknown."""
+    """One bar. ``start`` is UTC; turnover is yuan; null where unknown. ``settlement`` is there for daily bars only."""
 
     start = serializers.DateTimeField()
     trading_day = serializers.DateField()
@@ -121,6 +121,16 @@ class BarSerializer(serializers.Serializer[Any]):
     volume = serializers.IntegerField()
     turnover = serializers.FloatField(allow_null=True)
     open_interest = serializers.FloatField(allow_null=True)
+    settlement = serializers.FloatField(allow_null=True, required=False)
+
+
+class BasisSerializer(serializers.Serializer[Any]):
+    """A stretch of an answer whose bars come from stored bars of ``interval``: the asked one, or a finer one."""
+
+    interval = serializers.CharField()
+    first = serializers.DateTimeField()
+    last = serializers.DateTimeField()
+    bars = serializers.IntegerField()
 
 
 class BarPageSerializer(serializers.Serializer[Any]):
@@ -129,6 +139,7 @@ class BarPageSerializer(serializers.Serializer[Any]):
     instrument = serializers.CharField()
     interval = serializers.CharField()
     simulated = serializers.BooleanField()
+    basis = BasisSerializer(many=True)
     results = BarSerializer(many=True)
     next = serializers.URLField(allow_null=True)
 

@@ -36,11 +36,24 @@ def load(instrument: Instrument, interval: str, start: Boundary = None, end: Bou
     A series without rows is empty. Where no file can be written the database serves, and the log says so once.
     """
     whole, whole_hash = _whole(instrument, interval)
-    first, stop = _span(whole, start, end)
+    first, stop = span(whole, start, end)
     if (first, stop) == (0, len(whole)):
         return whole, whole_hash
     part = whole.take(slice(first, stop))
     return part, _process.part_hash(whole_hash, first, stop, part)
+
+
+def current(instrument: Instrument, interval: str) -> BarSeries | None:
+    """The whole series out of its file, if that is there and current; nothing is read or written for it otherwise."""
+    coverage = BarCoverage.objects.filter(instrument=instrument.pk, interval=interval).first()
+    if coverage is None or not coverage.data_hash:
+        return None
+    try:
+        bars = _process.mapped(folder(), coverage.data_hash, instrument.code, interval)
+    except (DamagedFileError, OSError):
+        return None  # whoever loads the whole series next will tell, and write it again
+    _count(folder(), "hit")
+    return bars
 
 
 def folder() -> SeriesFolder:
@@ -169,7 +182,7 @@ def _count(files: SeriesFolder, outcome: str) -> None:
         log.debug("load not counted", reason=str(error))
 
 
-def _span(bars: BarSeries, start: Boundary, end: Boundary) -> tuple[int, int]:
+def span(bars: BarSeries, start: Boundary, end: Boundary) -> tuple[int, int]:
     """First row and the row after the last of a period: trading days both included, instants the end not."""
     first, stop = 0, len(bars)
     if isinstance(start, datetime):

@@ -28,6 +28,7 @@ from marketdata.domain.terms import price_ticks_on
 from marketdata.importers.bar_check import BarRules, BarTime, PreparedBars, prepare_bars, wall_text
 from marketdata.importers.bar_file import NO_TIME, BarFile, read_bar_file
 from marketdata.importers.instrument_file import read_instrument_file
+from marketdata.indicators import calculate_indicators
 from marketdata.instrument_store import InstrumentCounts, store_instruments
 from marketdata.instruments import (
     costs_for,
@@ -37,18 +38,23 @@ from marketdata.instruments import (
     session_table,
     trading_calendar,
 )
+from marketdata.klines import get_kline_data
 from marketdata.locks import lock_bars
 from marketdata.models import BarCoverage, BarImport, Instrument, TradingDay
+from marketdata.quotes import get_realtime_data
 from quantsite.common.errors import ConflictError, RuleError
 from quantsite.common.times import SHANGHAI_OFFSET_NS
 
 __all__ = [
     "BarImportOptions",
     "ImportOutcome",
+    "calculate_indicators",
     "costs_for",
     "ensure_instrument",
     "extend_calendar",
     "find_instrument",
+    "get_kline_data",
+    "get_realtime_data",
     "import_bars",
     "import_instruments",
     "session_table",

@@ -122,6 +122,8 @@ MARKETDATA: dict[str, Rule] = {
     "api/v1/instruments/": Rule(STAFF),
     "api/v1/instruments/<code>/": Rule(STAFF),
     "api/v1/bars/": Rule(STAFF),
+    "api/v1/indicators/": Rule(STAFF),
+    "api/v1/ticks/latest/": Rule(STAFF),
     **pages("marketdata/maincontractday", STAFF),
     "api/v1/main-contracts/": Rule(STAFF),
     "api/v1/rolls/": Rule(STAFF),

@@ -1,0 +1,80 @@
+"""Indicators on stored bars: values that are the same whatever range they are asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from accounts.models import User
+from accounts.permissions import require
+from marketdata.bar_rows import Boundary
+from marketdata.domain.bars import BarSeries
+from marketdata.domain.indicator_parameters import Given, parsed_parameters
+from marketdata.domain.indicator_values import FinalValues, final_values, joined
+from marketdata.domain.talib_catalogue import Indicator, Value, find_indicator
+from marketdata.instruments import find_instrument
+from marketdata.klines import KlineBasis, read_klines
+from marketdata.models import Instrument
+from quantsite.common.times import ns_to_utc
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorSeries:
+    """An indicator on the bars of a range: ``found.values`` has an array of the bars' length for each output."""
+
+    bars: BarSeries
+    indicator: Indicator
+    parameters: dict[str, Value]
+    found: FinalValues
+    basis: KlineBasis
+
+    def without_first(self) -> "IndicatorSeries":
+        """The same without its first bar."""
+        values = {name: column[1:] for name, column in self.found.values.items()}
+        found = FinalValues(values, self.found.before, self.found.begins)
+        bars = self.bars.take(slice(1, None))
+        return IndicatorSeries(bars, self.indicator, self.parameters, found, self.basis)
+
+
+def calculate_indicators(  # noqa: PLR0917 - the range comes last and may be left out
+    actor: User | None,
+    instrument: Instrument | str,
+    interval: str,
+    name: str,
+    params: Given | None = None,
+    start: Boundary = None,
+    end: Boundary = None,
+    limit: int | None = None,
+) -> IndicatorSeries:
+    """An indicator on the newest ``limit`` bars of a range (ends as in ``get_kline_data``).
+
+    Every value is what it is on the whole stored history, the first one of the range too; what counts from the first
+    stored bar on says so (``found.begins``). Raises ``RefusedError``; ``MissingError`` ``unknown_instrument``,
+    ``unknown_indicator``; ``RuleError`` ``invalid_interval``, ``invalid_parameter``, ``not_supported``.
+    """
+    require(actor, "marketdata.view_bar")
+    indicator = find_indicator(name)
+    parameters = parsed_parameters(indicator, params or {})
+    row = find_instrument(instrument) if isinstance(instrument, str) else instrument
+    klines = read_klines(row, interval, start, end, limit)
+    found = final_values(indicator, parameters, klines.bars, _before(row, klines.bars))
+    return IndicatorSeries(klines.bars, indicator, parameters, found, klines.basis)
+
+
+def indicator_history(instrument: Instrument | str, interval: str, name: str, params: Given | None = None) -> BarSeries:
+    """The newest closed bars that a live indicator must begin with for its values to be final; all where it adds up."""
+    indicator = find_indicator(name)
+    parameters = parsed_parameters(indicator, params or {})
+    row = find_instrument(instrument) if isinstance(instrument, str) else instrument
+    newest = read_klines(row, interval, limit=1).bars
+    if not len(newest):
+        return newest
+    before = final_values(indicator, parameters, newest, _before(row, newest)).before
+    return joined(_before(row, newest)(before), newest) if before else newest
+
+
+def _before(instrument: Instrument, bars: BarSeries) -> Callable[[int | None], BarSeries]:
+    def read(count: int | None) -> BarSeries:
+        if count == 0:
+            return bars.take(slice(0, 0))
+        return read_klines(instrument, bars.interval, end=ns_to_utc(int(bars.start[0])), limit=count).bars
+
+    return read

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from datetime import date
 from math import isnan
 
@@ -77,12 +78,12 @@ def store_built(
 ) -> BarCounts:
     """Store bars that are not there; a stored one that was partial gives way, others only with ``replace``.
 
-    Raises ``ConflictError`` ``other_bars`` naming the first that is stored with other values. Call it in a
-    transaction; what changes leaves a row of the imports.
+    A partial one is left out where one is stored already. Raises ``ConflictError`` ``other_bars`` naming the first
+    that is stored with other values. Call it in a transaction; what changes leaves a row of the imports.
     """
     series = bars.series
     coverage = lock_bars(instrument, series.interval)
-    found = bar_store.compare(series, coverage)
+    found = _without_lesser(bar_store.compare(series, coverage), bars)
     noted = _noted(instrument, series)
     gives_way = np.array([start in noted for start in series.start[found.different].tolist()], dtype=np.bool_)
     _refuse(series, found, gives_way | replace)
@@ -91,7 +92,7 @@ def store_built(
         bar_store.insert(series.take(found.different), coverage)
     bar_store.insert(series.take(found.new), coverage)
     counts = BarCounts(series.interval, len(series), len(found.new), len(found.unchanged), len(found.different))
-    _note(instrument, bars, noted)
+    _note(instrument, bars, noted, set(series.start[found.new].tolist()))
     if counts.stored or counts.replaced:
         bar_store.refresh(coverage)
         BarImport.objects.create(
@@ -145,6 +146,13 @@ def _figures(message: SettlementMessage) -> dict[str, float | None]:
     return {name: None if isnan(value) else value for name, value in told.items()}
 
 
+def _without_lesser(found: bar_store.Comparison, bars: BuiltBars) -> bar_store.Comparison:
+    """Without the partial bars for which one is stored: they know less."""
+    starts = bars.series.start[found.different].tolist()
+    whole = np.array([start not in bars.partial for start in starts], dtype=np.bool_)
+    return replaced(found, different=found.different[whole], stored=found.stored.take(whole))
+
+
 def _refuse(series: BarSeries, found: bar_store.Comparison, allowed: BoolColumn) -> None:
     """Raise for the first bar that differs from the stored one and may not replace it."""
     for number in np.flatnonzero(~allowed).tolist():
@@ -161,12 +169,12 @@ def _noted(instrument: Instrument, series: BarSeries) -> dict[int, int]:
     return {utc_to_ns(start): key for start, key in notes.values_list("start", "pk")}
 
 
-def _note(instrument: Instrument, bars: BuiltBars, noted: Mapping[int, int]) -> None:
-    """Take the note off bars that are whole now, and put one on those that are not."""
+def _note(instrument: Instrument, bars: BuiltBars, noted: Mapping[int, int], stored: set[int]) -> None:
+    """Take the note off bars that are whole now, and put one on those just ``stored`` that are not."""
     whole = set(bars.series.start.tolist()) - bars.partial
     BarNote.objects.filter(pk__in=[key for start, key in noted.items() if start in whole]).delete()
     new = [
         BarNote(instrument=instrument, interval=bars.series.interval, start=ns_to_utc(start), kind=PARTIAL)
-        for start in sorted(bars.partial - noted.keys())
+        for start in sorted(bars.partial & stored)
     ]
     BarNote.objects.bulk_create(new, ignore_conflicts=True)

@@ -27,7 +27,7 @@ from marketdata.domain.ticks import BACKWARD, OUTSIDE
 from marketdata.importers.tick_check import FileTicks, file_ticks
 from marketdata.importers.tick_file import TickTable, read_tick_table
 from marketdata.instruments import contract_of, ensure_instrument
-from marketdata.locks import lock_ticks
+from marketdata.locks import lock_all_bars, lock_ticks
 from marketdata.models import Instrument, Product
 from marketdata.tick_models import Tick, TickFile
 from marketdata.tick_partitions import ensure_partitions
@@ -83,8 +83,15 @@ def import_ticks(actor: User | None, path: Path, options: TickImportOptions) -> 
             raise table.refusals.error(_("Nothing was imported."))
         # Before any lock on rows: who makes a partition may wait for one.
         ensure_partitions({day for ticks in found for day in np.unique(ticks.series.trading_day).tolist()})
+        for instrument in sorted(instruments.values(), key=lambda row: row.pk):
+            lock_ticks(instrument)
         work = _Work(actor, Source(table.name, table.sha256), intervals, replace=options.replace)
-        return [_store(work, instruments[of.contract.code], of) for of in found]
+        done = [_store_ticks(work, instruments[of.contract.code], of) for of in found]
+        if intervals:
+            _store_bars(work, done, found)
+        for of in done:
+            _record(work, of)
+        return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +152,8 @@ def _code(table: TickTable, row: int, symbol: str, told: str | None) -> str:
     return parse_code(f"{symbol}.{exchange}").code
 
 
-def _store(work: _Work, instrument: Instrument, ticks: FileTicks) -> TickImport:
-    """The ticks of one instrument, their bars, and the audit entry."""
-    lock_ticks(instrument)
+def _store_ticks(work: _Work, instrument: Instrument, ticks: FileTicks) -> TickImport:
+    """The ticks of one instrument, day by day."""
     flags = ticks.series.flags
     done = TickImport(
         instrument,
@@ -157,16 +163,6 @@ def _store(work: _Work, instrument: Instrument, ticks: FileTicks) -> TickImport:
     )
     for day in np.unique(ticks.series.trading_day).tolist():
         _store_day(done, ticks, day, replace=work.replace)
-    if work.intervals:
-        _store_bars(work, done, ticks)
-    counts = {name: getattr(done, name) for name in ("rows", "stored", "unchanged", "replaced", "settlements")}
-    about = {
-        "source": work.source.name,
-        "sha256": work.source.sha256,
-        **counts,
-        "bars": [asdict(of) for of in done.bars],
-    }
-    record(work.actor, "ticks.import", instrument, after=about)
     return done
 
 
@@ -218,9 +214,19 @@ def _difference(incoming: TickSeries, stored: TickSeries, known: BoolColumn, lin
     return None
 
 
-def _store_bars(work: _Work, done: TickImport, ticks: FileTicks) -> None:
-    messages = build_bars(ticks.series.rows(), ticks.contract, work.intervals)
-    for interval in work.intervals:
-        bars = built_series(ticks.contract.code, interval, messages)
-        done.bars.append(store_built(work.actor, done.instrument, bars, work.source, replace=work.replace))
-    done.settlements = store_settlements(done.instrument, messages, work.source, replace=work.replace)
+def _store_bars(work: _Work, done: Sequence[TickImport], ticks: Sequence[FileTicks]) -> None:
+    """The bars and settlement prices that are in the ticks of each instrument."""
+    built = [build_bars(of.series.rows(), of.contract, work.intervals) for of in ticks]
+    # All at once and in the order of their rows, as the recorder takes them.
+    lock_all_bars({(of.instrument.pk, interval) for of in done for interval in work.intervals})
+    for of, messages in zip(done, built, strict=True):
+        for interval in work.intervals:
+            bars = built_series(of.instrument.code, interval, messages)
+            of.bars.append(store_built(work.actor, of.instrument, bars, work.source, replace=work.replace))
+        of.settlements = store_settlements(of.instrument, messages, work.source, replace=work.replace)
+
+
+def _record(work: _Work, done: TickImport) -> None:
+    counts = {name: getattr(done, name) for name in ("rows", "stored", "unchanged", "replaced", "settlements")}
+    about = {"source": work.source.name, "sha256": work.source.sha256, **counts}
+    record(work.actor, "ticks.import", done.instrument, after={**about, "bars": [asdict(of) for of in done.bars]})

@@ -85,7 +85,7 @@ class WorstFirstCursor(NewestFirstCursor):
     page_size = 100
 
 
-class DayQualityFilter(django_filters.FilterSet):
+class DayQualityFilter(django_filters.FilterSet):  # type: ignore[misc]
     """What narrows the list of judged days."""
 
     instrument = django_filters.CharFilter(field_name="instrument__code")

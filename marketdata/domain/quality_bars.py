@@ -1,6 +1,7 @@
 """What is wrong with the bars of one trading day, as columns in and findings out."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from math import nan
 
 import numpy as np
@@ -58,14 +59,30 @@ class DayBars:
         return found
 
 
-def absent(day: DayBars, proof: Evidence, usual: Usual | None) -> list[Finding]:
-    """Bars that are missing, and bars without volume where there should be some (``quality_activity`` has the rule)."""
+class Slot(IntEnum):
+    """What is known of one bar of the grid."""
+
+    TRADED = 0
+    QUIET = 1
+    ZERO_VOLUME = 2
+    MISSING = 3
+
+
+def slots(day: DayBars, proof: Evidence, usual: Usual | None) -> npt.NDArray[np.int8]:
+    """A :class:`Slot` for each bar of the grid: quiet is no fault (``quality_activity`` has the rule)."""
     quiet = ~day.traded()
     wrong = (quiet & proof.traded) | unusual(quiet & ~proof.traded & ~proof.idle, usual)
-    present = day.present()
+    found = np.where(quiet, Slot.QUIET, Slot.TRADED).astype(np.int8)
+    found[wrong] = np.where(day.present(), Slot.ZERO_VOLUME, Slot.MISSING)[wrong]
+    return found
+
+
+def absent(day: DayBars, proof: Evidence, usual: Usual | None) -> list[Finding]:
+    """Bars that are missing, and bars without volume where there should be some."""
+    found = slots(day, proof, usual)
     return [
-        _of_grid(Fault.MISSING, day, wrong & ~present),
-        _of_grid(Fault.ZERO_VOLUME, day, wrong & present),
+        _of_grid(Fault.MISSING, day, found == Slot.MISSING),
+        _of_grid(Fault.ZERO_VOLUME, day, found == Slot.ZERO_VOLUME),
     ]
 
 

@@ -1,0 +1,292 @@
+"""What the console shows of judged days: instruments by their worst day, and one instrument's calendar of a year."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from django.db.models import Avg, Count, F, Max, Min, Q, Window
+from django.db.models.functions import RowNumber
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dates import MONTHS, WEEKDAYS_ABBR
+from django.utils.translation import gettext as _
+
+from marketdata.domain.calendar import SATURDAY, TradingCalendar
+from marketdata.domain.intervals import parse_interval
+from marketdata.domain.quality_score import POOR_BELOW, grade
+from marketdata.instruments import find_instrument, trading_calendar
+from marketdata.live_models import DayQuality
+from marketdata.models import BarCoverage, Instrument
+from marketdata.quality_rows import fault_counts
+from marketdata.quality_texts import FAULTS, counts_text, fault_name, legend
+from quantsite.common.errors import MissingError
+
+SHOWN_INSTRUMENTS = 100
+STRIP_DAYS = 40
+"""Newest days in the strip of a line: eight weeks."""
+WORST_DAYS = 20
+DAYS_IN_WEEK = 7
+
+BASE = "admin:marketdata_dayquality"
+
+
+class Cell(NamedTuple):
+    """One weekday of the calendar. ``look`` is a grade, ``unjudged``, ``none`` (no bars) or ``closed``."""
+
+    day: date
+    look: str
+    row: int
+    column: int
+    url: str = ""
+    letter: str = ""
+    score: str = ""
+    counts: str = ""
+
+    @property
+    def label(self) -> str:
+        """For a screen reader: day, score and what is wrong."""
+        return f"{self.day:%Y-%m-%d}: {self.letter} {self.score}, {self.counts}" if self.url else ""
+
+
+class Month(NamedTuple):
+    """One small calendar: columns are weeks, rows are weekdays."""
+
+    name: str
+    cells: list[Cell]
+
+
+class Line(NamedTuple):
+    """One instrument of the list."""
+
+    code: str
+    interval: str
+    url: str
+    days: int
+    poor: int
+    mean: str
+    letter: str
+    worst: str
+    worst_day: date
+    worst_url: str
+    fault: str
+    strip: list[str]
+
+
+def page_context(query: Mapping[str, str]) -> dict[str, Any]:
+    """The list of instruments, or the calendar of the one that the query names.
+
+    Raises ``MissingError`` for an instrument, year or interval of which there is nothing.
+    """
+    codes = list(DayQuality.objects.values_list("instrument__code", flat=True).distinct().order_by("instrument__code"))
+    shared = {"codes": codes, "base_url": reverse(f"{BASE}_changelist"), "legend": legend()}
+    if code := query.get("instrument", "").strip():
+        return {**shared, **_calendar(find_instrument(code), query)}
+    return {**shared, **_overview()}
+
+
+def day_url(key: int) -> str:
+    """The page of one judged day."""
+    return reverse(f"{BASE}_change", args=[key])
+
+
+def calendar_url(code: str, year: int, interval: str) -> str:
+    """The calendar of an instrument."""
+    return f"{reverse(f'{BASE}_changelist')}?instrument={code}&year={year}&interval={interval}"
+
+
+# --- all instruments -------------------------------------------------------------------------------------------
+
+
+def _overview() -> dict[str, Any]:
+    rows = DayQuality.objects.order_by().values("instrument", "instrument__code", "interval")
+    counted = rows.annotate(
+        days=Count("pk"),
+        poor=Count("pk", filter=Q(score__lt=POOR_BELOW)),
+        worst=Min("score"),
+        mean=Avg("score"),
+        newest=Max("trading_day"),
+    )
+    found = list(counted.order_by("worst", "instrument__code"))
+    shown = found[:SHOWN_INSTRUMENTS]
+    keys = [row["instrument"] for row in shown]
+    ranked, strips = _worst_days(keys), _strips(keys)
+    lines = [_line(row, ranked[_series(row)], strips[_series(row)]) for row in shown]
+    return {"lines": lines, "hidden_lines": len(found) - len(shown), "tiles": _overview_tiles(found)}
+
+
+def _series(row: Mapping[str, Any]) -> tuple[int, str]:
+    return row["instrument"], row["interval"]
+
+
+def _line(row: Mapping[str, Any], worst: DayQuality, strip: list[str]) -> Line:
+    return Line(
+        code=row["instrument__code"],
+        interval=row["interval"],
+        url=calendar_url(row["instrument__code"], worst.trading_day.year, row["interval"]),
+        days=row["days"],
+        poor=row["poor"],
+        mean=f"{row['mean']:.3f}",
+        letter=grade(worst.score),
+        worst=f"{worst.score:.3f}",
+        worst_day=worst.trading_day,
+        worst_url=day_url(worst.pk),
+        fault=fault_name(worst.details.get("fault", "")),
+        strip=strip,
+    )
+
+
+def _worst_days(keys: list[int]) -> dict[tuple[int, str], DayQuality]:
+    """The worst day of each series, the newest of several."""
+    order = [F("score").asc(), F("trading_day").desc()]
+    rank = Window(RowNumber(), partition_by=[F("instrument"), F("interval")], order_by=order)
+    rows = DayQuality.objects.filter(instrument__in=keys).annotate(rank=rank).filter(rank=1)
+    return {(row.instrument_id, row.interval): row for row in rows}
+
+
+def _strips(keys: list[int]) -> dict[tuple[int, str], list[str]]:
+    """The grades of each series' newest days, the oldest of them first."""
+    rank = Window(RowNumber(), partition_by=[F("instrument"), F("interval")], order_by=F("trading_day").desc())
+    rows = DayQuality.objects.filter(instrument__in=keys).annotate(rank=rank).filter(rank__lte=STRIP_DAYS)
+    found: dict[tuple[int, str], list[str]] = {}
+    for key, interval, score in rows.order_by("trading_day").values_list("instrument", "interval", "score"):
+        found.setdefault((key, interval), []).append(grade(score))
+    return found
+
+
+def _overview_tiles(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    if not found:
+        return []
+    days, poor = sum(row["days"] for row in found), sum(row["poor"] for row in found)
+    newest = max(row["newest"] for row in found)
+    last = DayQuality.objects.filter(trading_day=newest).select_related("instrument").order_by("score")[:1][0]
+    return [
+        _tile(_("Poor days"), f"{poor:,}", _("of %(days)s judged") % {"days": f"{days:,}"}, warn=poor > 0),
+        _tile(_("Newest judged day"), f"{newest:%Y-%m-%d}", _("worst: %(code)s") % {"code": last.instrument.code}),
+        _tile(_("Its worst score"), f"{last.score:.3f} {grade(last.score)}", fault_name(last.details.get("fault", ""))),
+        _tile(_("Instruments"), f"{len(found):,}", _("with judged days")),
+    ]
+
+
+def _tile(title: str, value: str, note: str, *, warn: bool = False) -> dict[str, str]:
+    return {"title": title, "value": value, "note": note, "tone": "warning" if warn else ""}
+
+
+# --- one instrument's year -------------------------------------------------------------------------------------
+
+
+def _calendar(instrument: Instrument, query: Mapping[str, str]) -> dict[str, Any]:
+    stored = DayQuality.objects.filter(instrument=instrument)
+    intervals = sorted(set(stored.values_list("interval", flat=True)), key=lambda name: parse_interval(name) or 10**6)
+    interval = query.get("interval") or (intervals[0] if intervals else "")
+    if interval not in intervals:
+        raise MissingError("not_judged", _("No day of %(code)s was judged yet.") % {"code": instrument.code})
+    stored = stored.filter(interval=interval)
+    years = sorted({day.year for day in stored.dates("trading_day", "year")})
+    year = _year(query.get("year", ""), years)
+    rows = list(stored.filter(trading_day__year=year).order_by("trading_day"))
+    coverage = BarCoverage.objects.filter(instrument=instrument, interval=interval).first()
+    months = _months(year, {row.trading_day: row for row in rows}, coverage)
+    unjudged = sum(cell.look == "unjudged" for month in months for cell in month.cells)
+    worst = sorted((row for row in rows if row.score < 1), key=lambda row: (row.score, row.trading_day))
+    return {
+        "instrument": instrument,
+        "interval": interval,
+        "intervals": [(name, calendar_url(instrument.code, year, name)) for name in intervals if name != interval],
+        "year": year,
+        "years": [(known, calendar_url(instrument.code, known, interval)) for known in years],
+        "months": months,
+        "weekdays": [str(WEEKDAYS_ABBR[number])[:2] for number in range(SATURDAY)],
+        "tiles": _year_tiles(rows, unjudged),
+        "worst_days": [_worst(row) for row in worst[:WORST_DAYS]],
+        "hidden_days": max(0, len(worst) - WORST_DAYS),
+        "kinds": _kinds(rows),
+    }
+
+
+def _year(text: str, years: list[int]) -> int:
+    """The year asked for, else the newest judged one. Raises ``MissingError`` for one without a judged day."""
+    if not text:
+        return years[-1]
+    if not text.isdecimal() or int(text) not in years:
+        raise MissingError("not_judged", _("No day of %(year)s was judged.") % {"year": text})
+    return int(text)
+
+
+def _months(year: int, rows: Mapping[date, DayQuality], coverage: BarCoverage | None) -> list[Month]:
+    calendar, today = trading_calendar(), timezone.localdate()
+    found = []
+    for number, name in MONTHS.items():
+        first = date(year, number, 1)
+        days = [first + timedelta(days=later) for later in range(31)]
+        weekdays = [day for day in days if day.month == number and day.weekday() < SATURDAY]
+        cells = [_cell(day, first, rows.get(day), _look(day, calendar, coverage, today)) for day in weekdays]
+        found.append(Month(str(name), cells))
+    return found
+
+
+def _look(day: date, calendar: TradingCalendar, coverage: BarCoverage | None, today: date) -> str:
+    """What a weekday without a row is: closed, without bars, or not judged yet."""
+    if not calendar.first <= day <= calendar.last or not calendar.is_trading_day(day):
+        return "closed"
+    begin, end = (coverage.first_day, coverage.last_day) if coverage else (None, None)
+    held = begin is not None and end is not None and begin <= day <= min(end, today)
+    return "unjudged" if held else "none"
+
+
+def _cell(day: date, first: date, row: DayQuality | None, look: str) -> Cell:
+    column = (day.day - 1 + first.weekday()) // DAYS_IN_WEEK + 1
+    if first.weekday() >= SATURDAY:  # the month's first week has no weekday
+        column -= 1
+    place = (day.weekday() + 1, column)
+    if row is None:
+        return Cell(day, look, *place)
+    letter, counts = grade(row.score), counts_text(fault_counts(row).items())
+    return Cell(day, letter, *place, day_url(row.pk), letter, f"{row.score:.3f}", counts)
+
+
+def _year_tiles(rows: list[DayQuality], unjudged: int) -> list[dict[str, str]]:
+    poor = sum(row.score < POOR_BELOW for row in rows)
+    mean = sum(row.score for row in rows) / len(rows)
+    worst = min(rows, key=lambda row: row.score)
+    note = _("%(count)s not judged yet") % {"count": f"{unjudged:,}"} if unjudged else _("all that are stored")
+    return [
+        _tile(_("Poor days"), f"{poor:,}", _("of %(days)s judged") % {"days": f"{len(rows):,}"}, warn=poor > 0),
+        _tile(_("Mean score"), f"{mean:.3f}", _("1 is a day without a fault")),
+        _tile(_("Worst score"), f"{worst.score:.3f} {grade(worst.score)}", f"{worst.trading_day:%Y-%m-%d}"),
+        _tile(_("Judged days"), f"{len(rows):,}", note),
+    ]
+
+
+def _worst(row: DayQuality) -> dict[str, Any]:
+    return {
+        "day": row.trading_day,
+        "url": day_url(row.pk),
+        "letter": grade(row.score),
+        "score": f"{row.score:.3f}",
+        "bars": f"{row.bars:,} / {row.expected_bars:,}",
+        "counts": counts_text(fault_counts(row).items()),
+    }
+
+
+def _kinds(rows: list[DayQuality]) -> list[dict[str, Any]]:
+    """What was found in the year, by kind: how often, on how many days; what costs most first."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        for kind, told in row.details.get("faults", {}).items():
+            about = found.setdefault(kind, {"count": 0, "days": 0, "cost": 0.0})
+            about["count"] += told["count"]
+            about["days"] += 1
+            about["cost"] += told["cost"]
+    most = max((about["cost"] for about in found.values()), default=0.0) or 1.0
+    return [
+        {
+            "name": FAULTS[kind].name,
+            "meaning": FAULTS[kind].meaning,
+            "count": f"{about['count']:,.0f}",
+            "days": f"{about['days']:,}",
+            "cost": f"{about['cost']:.2f}",
+            "share": round(100 * about["cost"] / most),
+        }
+        for kind, about in sorted(found.items(), key=lambda item: -item[1]["cost"])
+        if kind in FAULTS
+    ]

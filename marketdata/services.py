@@ -42,6 +42,7 @@ from marketdata.klines import get_kline_data
 from marketdata.locks import lock_bars
 from marketdata.models import BarCoverage, BarImport, Instrument, TradingDay
 from marketdata.quotes import get_realtime_data
+from marketdata.subscriptions import subscribe_symbol, unsubscribe_symbol
 from quantsite.common.errors import ConflictError, RuleError
 from quantsite.common.times import SHANGHAI_OFFSET_NS
 
@@ -59,7 +60,9 @@ __all__ = [
     "import_instruments",
     "session_table",
     "store_simulated_bars",
+    "subscribe_symbol",
     "trading_calendar",
+    "unsubscribe_symbol",
 ]
 
 Progress = Callable[[str, int, int], None]

@@ -132,13 +132,16 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
 
     Subclasses write ``async def op_<name>(self, message)`` for each ``op``, and may override ``may_listen``
     (a question to the database), ``refused``, ``opened`` and ``closed``. A ``RuleError`` of an op is
-    answered as an error.
+    answered as an error. ``protocols`` are the subprotocols that a socket speaks, the best one first.
     """
+
+    protocols: tuple[str, ...] = (PROTOCOL,)
 
     async def connect(self) -> None:
         """Accept, or accept and close with 4401 or 4403 (a refused handshake could not carry the code)."""
         offered = self.scope.get("subprotocols", [])
-        await self.accept(PROTOCOL if PROTOCOL in offered else None)
+        self.protocol = next((name for name in self.protocols if name in offered), None)
+        await self.accept(self.protocol)
         self.watch: asyncio.Task[None] | None = None
         code = await self._refusal()
         if code is not None:
@@ -196,6 +199,10 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
         body = {"type": kind, "channel": channel, "seq": seq, "data": data}
         if identifier is not None:
             body["id"] = identifier
+        await self.send_body(body)
+
+    async def send_body(self, body: Mapping[str, Any]) -> None:
+        """Put one message on the wire."""
         await self.send(text_data=dumps(body).decode())
 
     async def send_error(self, error: RuleError, identifier: Any = None) -> None:

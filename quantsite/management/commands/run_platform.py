@@ -12,12 +12,15 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from quantsite.web.assets import collected, note_collected
+from quantsite.web.direct import DirectProtocol
 from quantsite.web.health import unapplied
 
 log = structlog.get_logger(__name__)
 
 GRACE_SECONDS = 10
 MAX_SOCKET_MESSAGE = 64 * 1024
+PING_TIMEOUT_SECONDS = 90.0
+"""A client whose network is gone for a minute keeps its sockets; the market hub cuts what takes nothing for longer."""
 
 
 class Command(BaseCommand):
@@ -69,7 +72,10 @@ def configuration() -> uvicorn.Config:
         lifespan="off",
         proxy_headers=False,
         server_header=False,
+        ws=DirectProtocol,
         ws_max_size=MAX_SOCKET_MESSAGE,
+        ws_ping_timeout=PING_TIMEOUT_SECONDS,
+        ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
 

@@ -1,0 +1,218 @@
+"""One hub a process and event loop: reads the streams once, knows the market, and sends each message encoded once.
+
+Whoever listens is a :class:`~marketdata.hub_clients.Client`; what can be listened to is a channel. The hub works
+while somebody is connected and a little longer, so that a crowd that reconnects finds it warm.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+from weakref import WeakKeyDictionary
+
+import msgspec
+import structlog
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
+
+from marketdata import hub_rows
+from marketdata.domain.ticks import BarMessage, Clock, Message, Tick, unframe
+from marketdata.hub_channels import Channel
+from marketdata.hub_clients import Client
+from marketdata.hub_forming import Forming
+from marketdata.hub_lag import observe_lag
+from marketdata.hub_opener import Shelf
+from marketdata.hub_reader import StreamFollower
+from marketdata.hub_state import Market
+from quantsite.common.errors import RuleError
+
+log = structlog.get_logger(__name__)
+
+BEAT_SECONDS = 0.25
+"""Forming bars and live indicators are told at most so often: nobody reads ten a second."""
+SWEEP_BEATS = 4
+"""Once a second: the status channel, dead connections, idle channels."""
+IDLE_SECONDS = 30.0
+"""What nobody listens to any more stays warm for so long."""
+
+
+class Hub:
+    """The channels and connections of one event loop. Everything here runs on that loop."""
+
+    def __init__(self) -> None:
+        self.market = Market()
+        self.forming = Forming()
+        self.shelf = Shelf(self.market, self.forming)
+        self.clients: set[Client] = set()
+        self._asked: Counter[int] = Counter()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._wanted: set[str] = set()
+        self._alone_since = 0.0
+
+    # --- connections ---------------------------------------------------------------------------------------
+
+    def join(self, client: Client) -> None:
+        """A new connection; with the first one the work begins."""
+        self.clients.add(client)
+        if not any(not task.done() for task in self._tasks):
+            self._tasks = [
+                asyncio.create_task(StreamFollower(self.on_frame).run()),
+                asyncio.create_task(self._beats()),
+            ]
+
+    def part(self, client: Client) -> None:
+        """The connection is gone; doing it twice changes nothing."""
+        if client not in self.clients:
+            return
+        self.leave(client, list(client.channels))
+        client.ended()
+        self.clients.discard(client)
+        self._alone_since = time.monotonic()
+
+    def reserve(self, client: Client, names: Iterable[str]) -> None:
+        """Count channels towards the user's limit, whichever of his sockets they are on.
+
+        Raises :class:`RuleError` ``too_many_channels`` and counts none where they are too many.
+        """
+        new = set(names) - client.channels
+        limit = settings.MARKET_CHANNELS
+        if self._asked[client.user_id] + len(new) > limit:
+            text = _("A user may listen to %(limit)s channels at a time: unsubscribe from some first.")
+            raise RuleError("too_many_channels", text % {"limit": limit})
+        self._asked[client.user_id] += len(new)
+        client.channels |= new
+
+    def listen(self, client: Client, channel: Channel) -> None:
+        """Send the snapshot and every message after it. The name must be reserved."""
+        if client.closed:
+            return
+        client.offer(channel.snapshot(), conflate=False)
+        channel.listeners[client.wire][client] = None
+        channel.idle_since = None
+
+    def leave(self, client: Client, names: Iterable[str]) -> None:
+        """Listen no more; names that were not asked for are ignored."""
+        for name in names:
+            if name not in client.channels:
+                continue
+            client.channels.discard(name)
+            client.forget(name)
+            self._asked[client.user_id] -= 1
+            channel = self.shelf.channels.get(name)
+            if channel is not None:
+                channel.listeners[client.wire].pop(client, None)
+                if not channel.count:
+                    channel.idle_since = time.monotonic()
+        self._asked += Counter()  # drops those at zero
+
+    # --- the market ----------------------------------------------------------------------------------------
+
+    def on_frame(self, source: str, name: str, frame: bytes) -> None:
+        """Take one frame of a stream; ``name`` is its id. One that cannot be read is logged and left out."""
+        try:
+            messages = unframe(frame)
+        except msgspec.DecodeError:
+            log.warning("frame cannot be read", source=source, frame=name, exc_info=True)
+            return
+        for message in messages:
+            self._on_message(source, message)
+
+    def _on_message(self, source: str, message: Message) -> None:
+        if not self.market.on_message(source, message):
+            return
+        if isinstance(message, Tick):
+            self.forming.on_tick(message)
+            channel = self.shelf.ticks.get(message.instrument)
+            if channel is not None:
+                channel.on_tick(message)
+        elif isinstance(message, BarMessage):
+            if message.final:
+                self._on_bar(message)
+        elif isinstance(message, Clock):
+            self.forming.on_clock(message.now)
+
+    def _on_bar(self, bar: BarMessage) -> None:
+        self.shelf.on_bar(bar)
+        for longer in self.forming.on_bar(bar):
+            if longer.interval not in settings.BAR_INTERVALS:  # those come from the feed
+                self.shelf.on_bar(longer)
+
+    # --- what happens by the clock -------------------------------------------------------------------------
+
+    async def _beats(self) -> None:
+        """Four times a second, while there is somebody, and ``IDLE_SECONDS`` longer."""
+        with suppress(DatabaseError):
+            await database_sync_to_async(hub_rows.clear_stale)()
+        beat = 0
+        while self.clients or time.monotonic() - self._alone_since < IDLE_SECONDS:
+            due = time.monotonic() + BEAT_SECONDS
+            await asyncio.sleep(BEAT_SECONDS)
+            observe_lag(time.monotonic() - due)
+            self._tell_forming()
+            beat += 1
+            if beat % SWEEP_BEATS == 0:
+                self._sweep()
+                await self._ask_database()
+        self._rest()
+
+    def _tell_forming(self) -> None:
+        moved, self.forming.moved = self.forming.moved, set()
+        self.shelf.on_forming(moved)
+
+    def _sweep(self) -> None:
+        """Tell the status, cut dead connections, forget what has been idle for long."""
+        now = time.monotonic()
+        if self.shelf.status is not None:
+            self.shelf.status.beat()
+        for client in [client for client in self.clients if client.dead(now)]:
+            log.info("dead socket cut", user=client.user_id, waiting=client.waiting)
+            client.cut()
+        idle = [
+            name
+            for name, channel in self.shelf.channels.items()
+            if channel.idle_since is not None and now - channel.idle_since > IDLE_SECONDS
+        ]
+        if idle:
+            self.shelf.drop(idle)
+
+    async def _ask_database(self) -> None:
+        """Learn the contracts of new codes, and let the feeds know what is wanted."""
+        try:
+            unknown = self.forming.unknown()
+            if unknown:
+                since = time.time_ns()
+                self.forming.add(await database_sync_to_async(hub_rows.contracts)(unknown), since)
+            wanted = self.shelf.codes()
+            if wanted != self._wanted:
+                await database_sync_to_async(hub_rows.want)(wanted)
+                self._wanted = wanted
+        except DatabaseError:
+            log.warning("the hub could not use the database", exc_info=True)
+
+    def _rest(self) -> None:
+        """Nobody is left: stop reading, forget everything."""
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self._tasks = []
+        _hubs.pop(asyncio.get_running_loop(), None)
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    """The hub of the running event loop (a web process has one)."""
+    loop = asyncio.get_running_loop()
+    found = _hubs.get(loop)
+    if found is None:
+        found = _hubs[loop] = Hub()
+    return found
+
+
+def hubs() -> list[Hub]:
+    """Every hub of this process, for its figures."""
+    return list(_hubs.values())

@@ -1,0 +1,152 @@
+"""``/ws/market/``: ticks, bars, indicators and the state of sources, as they come.
+
+Channels: ``tick:<code>``, ``bar.<interval>:<code>``, ``indicator.<name>.<interval>:<code>?timeperiod=14`` and
+``status``. After ``{"op": "subscribe", "channels": [...]}`` each channel sends one ``snapshot`` with the number that
+it stands at, then ``update`` with the numbers that follow; a number left out was conflated, which happens to ticks
+and forming bars of slow readers only. A channel that is refused sends one ``error``.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from channels.exceptions import StopConsumer
+from django.urls import path
+from django.utils.translation import gettext as _
+
+from accounts.audit import record_refusal
+from marketdata.broadcast import hub
+from marketdata.hub_clients import Client, Wire
+from marketdata.hub_messages import pack
+from marketdata.hub_names import LONGEST, parse_channel
+from marketdata.hub_queue import QueueWriter
+from quantsite.common.errors import RuleError
+from quantsite.web.direct import writer_of
+from quantsite.web.sockets import PROTOCOL, ConsoleConsumer
+
+VIEW_TICK = "marketdata.view_tick"
+PACKED_PROTOCOL = "quantsite.v1.msgpack"
+"""The same messages as msgpack, in binary frames; what the client sends stays JSON."""
+
+ROOM_SECONDS = 0.02
+
+
+class MarketConsumer(ConsoleConsumer):
+    """A socket that the hub sends market data to."""
+
+    channel_layer_alias = None
+    protocols = (PACKED_PROTOCOL, PROTOCOL)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """However the connection ends, the hub lets go of it."""
+        self.client: Client | None = None
+        self.queue: QueueWriter | None = None
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self.closed()
+            watch: asyncio.Task[None] | None = getattr(self, "watch", None)
+            if watch is not None:
+                watch.cancel()
+
+    async def opened(self) -> None:
+        """Join the hub; nothing is told before a subscription."""
+        packed = self.protocol == PACKED_PROTOCOL
+        direct = writer_of(self.scope)
+        if direct is not None:
+            wire = Wire.BINARY_FRAME if packed else Wire.TEXT_FRAME
+            self.client = Client(direct, wire, self.scope["user"].pk)
+        else:
+            wire = Wire.BINARY if packed else Wire.TEXT
+            self.queue = QueueWriter(self._send_packed if packed else self._send_text, self._end)
+            self.client = Client(self.queue, wire, self.scope["user"].pk)
+        hub().join(self.client)
+
+    async def closed(self) -> None:
+        """Leave the hub."""
+        if self.client is not None:
+            hub().part(self.client)
+            self.client = None
+        if self.queue is not None:
+            await self.queue.stop()
+            self.queue = None
+
+    def may_listen(self) -> bool:
+        """Whether the user's role sees live prices."""
+        return bool(self.scope["user"].has_perm(VIEW_TICK))
+
+    def refused(self) -> None:
+        """A role without market data asked to listen: the audit trail has it."""
+        record_refusal(self.scope["user"], "market.listen")
+
+    async def send_body(self, body: Mapping[str, Any]) -> None:
+        """In the form that was agreed on."""
+        if self.protocol == PACKED_PROTOCOL:
+            await self.send(bytes_data=pack(body))
+        else:
+            await super().send_body(body)
+
+    async def op_subscribe(self, message: Mapping[str, Any]) -> None:
+        """Acknowledge the channels that can be, then send a snapshot of each, or an error where there is nothing."""
+        client, identifier = self._joined(), message.get("id")
+        names, refused = _channels(message)
+        hub().reserve(client, names)
+        await self.send_message("ack", identifier=identifier, data={"channels": names})
+        for name, error in refused.items():
+            await self._refuse(name, error, identifier)
+        for name in names:
+            await self._open(client, name, identifier)
+
+    async def op_unsubscribe(self, message: Mapping[str, Any]) -> None:
+        """Forget channels; those not subscribed to are ignored."""
+        names, _unknown = _channels(message)
+        hub().leave(self._joined(), names)
+        await self.send_message("ack", identifier=message.get("id"), data={"channels": names})
+
+    async def _open(self, client: Client, name: str, identifier: Any) -> None:
+        try:
+            channel = await hub().shelf.open(name)
+        except RuleError as error:
+            hub().leave(client, [name])
+            await self._refuse(name, error, identifier)
+            return
+        while not client.clear and not client.closed:  # many large snapshots at once would fill the queue
+            await asyncio.sleep(ROOM_SECONDS)
+        hub().listen(client, channel)
+
+    async def _refuse(self, name: str, error: RuleError, identifier: Any) -> None:
+        data = {"code": error.code, "detail": error.text, "fields": error.fields}
+        await self.send_message("error", channel=name, data=data, identifier=identifier)
+
+    def _joined(self) -> Client:
+        if self.client is None:
+            raise StopConsumer
+        return self.client
+
+    async def _send_text(self, message: bytes) -> None:
+        await self.send(text_data=message.decode())
+
+    async def _send_packed(self, message: bytes) -> None:
+        await self.send(bytes_data=message)
+
+    async def _end(self, code: int, reason: str) -> None:
+        await self.close(code, reason)
+
+
+def _channels(message: Mapping[str, Any]) -> tuple[list[str], dict[str, RuleError]]:
+    """The channels of a message in their one form, and those that can be none, with the reason."""
+    given = message.get("channels")
+    if not isinstance(given, list) or not given or not all(isinstance(name, str) for name in given):
+        text = _('Give "channels", a list of names such as "tick:rb2501.SHFE" or "bar.1m:rb2501.SHFE".')
+        raise RuleError("invalid_channels", text)
+    names: dict[str, None] = {}
+    refused: dict[str, RuleError] = {}
+    for name in given:
+        try:
+            names[str(parse_channel(name))] = None
+        except RuleError as error:
+            refused[name[:LONGEST]] = error
+    return list(names), refused
+
+
+websocket_urlpatterns = [path("ws/market/", MarketConsumer.as_asgi())]

@@ -52,7 +52,7 @@ def _tiles(row: DayQuality, letter: str) -> list[dict[str, str]]:
 
 def _zero(row: DayQuality) -> str:
     unusual = row.details.get("faults", {}).get(Fault.ZERO_VOLUME, {}).get("count", 0)
-    return _("%(count)s more than usual") % {"count": f"{unusual:,.0f}"} if unusual else _("as usual")
+    return _("%(count)s of them unusual") % {"count": f"{unusual:,.0f}"} if unusual else _("as usual")
 
 
 def _skew(row: DayQuality) -> str:

@@ -54,6 +54,11 @@ class Month(NamedTuple):
     name: str
     cells: list[Cell]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no bars are stored of the whole month."""
+        return all(cell.look in ("none", "closed") for cell in self.cells)
+
 
 class Line(NamedTuple):
     """One instrument of the list."""
@@ -61,8 +66,8 @@ class Line(NamedTuple):
     code: str
     interval: str
     url: str
-    days: int
-    poor: int
+    days: str
+    poor: str
     mean: str
     letter: str
     worst: str
@@ -123,9 +128,9 @@ def _line(row: Mapping[str, Any], worst: DayQuality, strip: list[str]) -> Line:
         code=row["instrument__code"],
         interval=row["interval"],
         url=calendar_url(row["instrument__code"], worst.trading_day.year, row["interval"]),
-        days=row["days"],
-        poor=row["poor"],
-        mean=f"{row['mean']:.3f}",
+        days=f"{row['days']:,}",
+        poor=f"{row['poor']:,}",
+        mean=f"{row['mean']:.4f}",
         letter=grade(worst.score),
         worst=f"{worst.score:.3f}",
         worst_day=worst.trading_day,
@@ -162,9 +167,13 @@ def _overview_tiles(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [
         _tile(_("Poor days"), f"{poor:,}", _("of %(days)s judged") % {"days": f"{days:,}"}, warn=poor > 0),
         _tile(_("Newest judged day"), f"{newest:%Y-%m-%d}", _("worst: %(code)s") % {"code": last.instrument.code}),
-        _tile(_("Its worst score"), f"{last.score:.3f} {grade(last.score)}", fault_name(last.details.get("fault", ""))),
+        _tile(_("Its worst score"), f"{last.score:.3f} {grade(last.score)}", _mostly(last)),
         _tile(_("Instruments"), f"{len(found):,}", _("with judged days")),
     ]
+
+
+def _mostly(row: DayQuality) -> str:
+    return fault_name(row.details.get("fault", "")) or _("no fault")
 
 
 def _tile(title: str, value: str, note: str, *, warn: bool = False) -> dict[str, str]:
@@ -251,7 +260,7 @@ def _year_tiles(rows: list[DayQuality], unjudged: int) -> list[dict[str, str]]:
     note = _("%(count)s not judged yet") % {"count": f"{unjudged:,}"} if unjudged else _("all that are stored")
     return [
         _tile(_("Poor days"), f"{poor:,}", _("of %(days)s judged") % {"days": f"{len(rows):,}"}, warn=poor > 0),
-        _tile(_("Mean score"), f"{mean:.3f}", _("1 is a day without a fault")),
+        _tile(_("Mean score"), f"{mean:.4f}", _("1 is a day without a fault")),
         _tile(_("Worst score"), f"{worst.score:.3f} {grade(worst.score)}", f"{worst.trading_day:%Y-%m-%d}"),
         _tile(_("Judged days"), f"{len(rows):,}", note),
     ]

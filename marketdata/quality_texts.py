@@ -77,9 +77,8 @@ def fault_name(kind: str) -> str:
 
 
 def counts_text(counts: Iterable[tuple[str, float]]) -> str:
-    """``19 bars without volume, 2 jumps``; a word where there is nothing."""
-    told = [f"{count:,.0f} {fault_name(kind)}" for kind, count in counts]
-    return ", ".join(told) or _t("no fault")
+    """``bars without volume 19 · jumps 2``; a word where there is nothing."""
+    return " · ".join(f"{fault_name(kind)} {count:,.0f}" for kind, count in counts) or _t("no fault")
 
 
 def threshold() -> str:

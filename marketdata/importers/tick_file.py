@@ -167,7 +167,9 @@ class _Cells:
     def texts(self, name: str) -> npt.NDArray[np.object_]:
         """Texts without blanks around them, dates as ``20181008``, whatever the type of the column."""
         column = self.table[name]
-        if pa.types.is_temporal(column.type):
+        if pa.types.is_time(column.type):
+            column = column.cast(pa.time32("s"), safe=False)
+        elif pa.types.is_temporal(column.type):
             column = pc.replace_substring(column.cast(pa.string()), "-", "")
         text = pc.utf8_trim_whitespace(pc.fill_null(column.cast(pa.string()), ""))
         for pattern, fields, hint in (

@@ -114,13 +114,12 @@ def redecide(actor: User | None, product: Product, first: date, *, now: datetime
     return reports
 
 
-def fill_opens(calendar: TradingCalendar, until: date) -> int:
-    """Add to our own rolls in force up to ``until`` the first prices of both contracts on their day; gives how many.
+def fill_opens(first: date, last: date) -> int:
+    """Add to our own rolls of these trading days the first prices of both contracts on their day; gives how many.
 
     They are known only when that day has begun: until then 889 is joined by the closes of the day before.
     """
-    first = calendar.between(until - timedelta(days=3 * LOOKBACK_DAYS), until)[-LOOKBACK_DAYS:][0]
-    rows = ContractRoll.objects.within(first, until).exclude(rule="")
+    rows = ContractRoll.objects.within(first, last).exclude(rule="")
     filled = 0
     for row in rows.filter(Q(old_open=None) | Q(new_open=None)):
         pair = {one.code: one for one in Instrument.objects.filter(code__in=[row.from_contract, row.to_contract])}

@@ -15,6 +15,9 @@ from marketdata.main_state import FOLLOWED_DAYS, last_finished_day
 CATCH_UP_DAYS = 5
 """Trading days looked at each night: a machine that stood still for less loses no decision."""
 
+OPENS_WITHIN = timedelta(days=30)
+"""How long the first prices of a roll's day are waited for."""
+
 
 def run_nightly(now: datetime | None = None) -> dict[str, Any]:
     """Decide what is not decided of the last trading days, complete the rolls, build the series, look for what lacks.
@@ -26,7 +29,7 @@ def run_nightly(now: datetime | None = None) -> dict[str, Any]:
     last = last_finished_day(calendar, now)
     first = calendar.between(last - timedelta(days=3 * FOLLOWED_DAYS), last)[-CATCH_UP_DAYS:][0]
     reports = decide_days(None, first, last, now=now)
-    opens = fill_opens(calendar, last)
+    opens = fill_opens(last - OPENS_WITHIN, last)
     built = build_continuous(None, options=BuildOptions(last=last), now=now)
     return {
         "days": [summary(report) for report in reports],

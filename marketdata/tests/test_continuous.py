@@ -16,7 +16,7 @@ from marketdata.domain.adjust import adjusted
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import to_day_number
 from marketdata.domain.continuous import Opening, index_day
-from marketdata.instruments import ensure_instrument, trading_calendar
+from marketdata.instruments import ensure_instrument
 from marketdata.locks import lock_bars
 from marketdata.main_contracts import decide_days, fill_opens, redecide
 from marketdata.models import Bar, BarCoverage, BarImport, Instrument, Product
@@ -34,7 +34,7 @@ def rb(db: None) -> Product:
     """Steel with a week of bars of 30 minutes of two contracts, and a roll in force on Thursday."""
     store_roll("30m")
     decide_days(None, MON, FRI, now=AFTERWARDS)
-    fill_opens(trading_calendar(), FRI)
+    fill_opens(MON, FRI)
     return Product.objects.get(exchange="SHFE", code="rb")
 
 

@@ -87,12 +87,11 @@ def test_a_decided_day_is_never_decided_again(rb: Product) -> None:
 def test_the_opens_of_a_roll_come_with_its_first_day(rb: Product) -> None:
     store_roll()
     decide_days(None, MON, WED, now=AFTERWARDS)
-    calendar = trading_calendar()
-    assert fill_opens(calendar, WED) == 0
-    assert fill_opens(calendar, THU) == 1
+    assert fill_opens(MON, WED) == 0
+    assert fill_opens(MON, THU) == 1
     roll = ContractRoll.objects.get()
     assert (roll.old_open, roll.new_open) == (3_721.0, 3_621.0)
-    assert fill_opens(calendar, THU) == 0
+    assert fill_opens(MON, THU) == 0
 
 
 def test_a_roll_waits_over_a_holiday_for_the_next_trading_day(rb: Product) -> None:
@@ -213,7 +212,7 @@ def test_who_may_decide(rb: Product, bob: User, alice: User) -> None:
 def test_an_administrator_takes_decisions_back(rb: Product, ada: User) -> None:
     store_roll("30m")
     decide_days(None, MON, THU, now=AFTERWARDS)
-    fill_opens(trading_calendar(), THU)
+    fill_opens(MON, THU)
     build_continuous(None, [rb], ["30m"], BuildOptions(last=FRI), now=AFTERWARDS)
     series = Instrument.objects.get(code="rb88.SHFE")
     assert Bar.objects.series(series, "30m").trading_day[-1] == (FRI - date(1970, 1, 1)).days

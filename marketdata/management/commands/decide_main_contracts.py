@@ -36,8 +36,7 @@ class Command(ActorCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Decide, then say of each roll and each obstacle a line, and the counts of each day."""
         products = products_of(options["products"])
-        calendar = trading_calendar()
-        finished = last_finished_day(calendar, timezone.now())
+        finished = last_finished_day(trading_calendar(), timezone.now())
         first, last = span_of(options["day"], options["start"], options["end"], finished)
         if options["redecide"]:
             if products is None or options["day"] is None:
@@ -45,7 +44,7 @@ class Command(ActorCommand):
             reports = [report for product in products for report in redecide(self.actor, product, first)]
         else:
             reports = decide_days(self.actor, first, last, products)
-        fill_opens(calendar, finished)
+        fill_opens(first, finished)
         if not reports:
             self.stdout.write(_("There is no trading day in these days."))
         for report in reports:

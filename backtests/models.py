@@ -126,6 +126,8 @@ class BacktestRun(models.Model):
     # what came out
     error = models.TextField(_("error"), blank=True)
     warnings = models.JSONField(_("warnings"), default=list, blank=True)
+    # On how sound data the run rests, as it was known then (data_quality.py); no part of the result.
+    data_quality = models.JSONField(_("data quality"), default=dict, blank=True)
     result_hash = models.CharField(_("result hash"), max_length=64, blank=True)
     data_hash = models.CharField(_("data hash"), max_length=64, blank=True)
     source_hash = models.CharField(_("source hash"), max_length=64, blank=True)

@@ -54,5 +54,6 @@ def result_document(run: BacktestRun) -> dict[str, Any]:
         "slippage": money(run.slippage),
         "result_hash": run.result_hash,
         "warnings": run.warnings,
+        "data_quality": run.data_quality or None,
         "timing": timing_of(run),
     }

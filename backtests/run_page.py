@@ -21,6 +21,7 @@ from backtests.models import (
 )
 from backtests.permissions import may_add, may_change
 from backtests.reports import report_tables as tables
+from backtests.reports.data_words import data_fact
 from backtests.reports.embed import rolling_of
 from backtests.reports.html import CLOSE_UP_BARS, headlines
 from backtests.reports.notices import notices
@@ -28,6 +29,7 @@ from backtests.rule_options import rule_pairs
 from backtests.run_document import timing_of
 from backtests.run_report import report_input
 from backtests.services import what_changed
+from marketdata.quality_texts import fault_name
 from quantsite.common.times import SHANGHAI
 
 CHANGED: dict[str, Promise] = {
@@ -97,10 +99,25 @@ def _result(run: BacktestRun, annual_days: int) -> dict[str, Any]:
         "annual_days": annual_days,
         "other_years": [days for days in ANNUAL_DAYS if days != annual_days],
         "annual_query": "" if annual_days == STANDARD_ANNUAL_DAYS else f"annual_days={annual_days}",
+        "poor_days": _poor_days(run),
         "has_rolling": rolling_of(found.days, found.capital, annual_days) is not None,
         "has_excursions": bool(found.statistics["standard"]["trade_count"]),
         "has_close_up": (run.bar_count or 0) > 2 * CLOSE_UP_BARS,
     }
+
+
+def _poor_days(run: BacktestRun) -> list[dict[str, Any]]:
+    """The worst days of poor data, each with the calendar that shows it."""
+    calendar = reverse("admin:marketdata_dayquality_changelist")
+    return [
+        {
+            **day,
+            "score": f"{day['score']:.3f}",
+            "fault": fault_name(day["fault"]),
+            "url": f"{calendar}?instrument={day['instrument']}&year={day['trading_day'][:4]}&interval={day['interval']}",
+        }
+        for day in run.data_quality.get("worst", ())
+    ]
 
 
 def _repeated(run: BacktestRun) -> dict[str, Any] | None:
@@ -119,6 +136,7 @@ def _asked(run: BacktestRun) -> list[tables.Pair]:
         (_("Instrument"), f"{' + '.join([run.instrument.code, *run.legs])} {run.interval}"),
         (_("Trading days"), _period(run)),
         (_("Bars"), f"{run.bar_count:,}" if run.bar_count is not None else "–"),
+        (_("Data quality"), data_fact(run.data_quality)),
         (_("Start capital"), f"{run.capital:,.2f}"),
         (_("Volume, lots"), f"{run.volume:g}"),
         *rule_pairs(run.rules),

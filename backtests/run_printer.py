@@ -8,6 +8,7 @@ from rich.table import Table
 
 from backtests.domain.statistics import HEADLINE
 from backtests.models import BacktestRun
+from backtests.reports.data_words import data_fact, poor_days
 from backtests.reports.format import day
 from backtests.run_document import timing_of
 from quantsite.common.times import SHANGHAI
@@ -44,6 +45,8 @@ def _print(console: Console, run: BacktestRun) -> None:
         console.print("rules       " + "  ".join(f"{name}={value}" for name, value in run.rules.items()))
     for warning in run.warnings:
         console.print(f"[yellow]! {warning}[/yellow]")
+    for told in filter(None, (poor_days(run.data_quality), data_fact(run.data_quality))):
+        console.print(f"data        {told}")
     console.print(_figures(run.statistics["standard"]))
     console.print(f"end equity {run.end_equity:,.2f}   fills {run.fill_count:,}")
     seconds = "   ".join(f"{name.removesuffix('_seconds')} {spent:.3f} s" for name, spent in timing_of(run).items())

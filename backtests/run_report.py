@@ -94,6 +94,7 @@ def report_input(
         finished_at=run.finished_at,
         seed=run.seed,
         rules=run.rules,
+        data_quality=run.data_quality,
         red_up=red_up,
         conventions=conventions_with(annual_days),
     )

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_noop
 from accounts.alarms import clear_alarm
 from backtests.alarms import GIVEN_UP, subject_of
 from backtests.claims import CancelledError, Claim, LeaseLostError
+from backtests.data_quality import data_quality_of
 from backtests.domain.engine import ENGINE_VERSION, prepare_legs
 from backtests.domain.result import RunResult
 from backtests.domain.result_hash import result_hash
@@ -21,6 +22,7 @@ from backtests.models import BacktestRun, RunStatus
 from backtests.optimise.lineage import count_trials
 from backtests.result_rows import store_days, store_fills
 from backtests.run_inputs import RunInputs, cost_document, inputs_of
+from backtests.run_legs import instruments_of
 from backtests.run_warnings import warnings_of
 from quantsite.common.errors import RuleError
 from quantsite.common.times import ns_to_utc
@@ -44,6 +46,7 @@ class _Outcome:
     result: RunResult
     statistics: dict[str, Any]
     result_hash: str
+    data_quality: dict[str, Any]
 
 
 class _Clock:
@@ -112,6 +115,7 @@ def _compute(claim: Claim, clock: _Clock) -> _Outcome:
     heartbeat(0, 0)
     with claim.kept():
         inputs = inputs_of(asked)
+        quality = data_quality_of(instruments_of(asked), inputs.bars)
     clock.lap("load")
     strategy = registry.create(asked.strategy, asked.parameters)
     prepared = prepare_legs(inputs.legs, inputs.setup)
@@ -124,7 +128,7 @@ def _compute(claim: Claim, clock: _Clock) -> _Outcome:
     parameters = strategy.parameters.as_dict()
     fingerprint = result_hash(parameters, costs, inputs.data_hash, result.fills, result.end_equity, rules)
     clock.lap("hash")
-    return _Outcome(inputs, strategy, result, statistics, fingerprint)
+    return _Outcome(inputs, strategy, result, statistics, fingerprint, quality)
 
 
 def _statistics(inputs: RunInputs, result: RunResult) -> dict[str, Any]:
@@ -171,6 +175,7 @@ def _row_of(outcome: _Outcome) -> dict[str, Any]:
         "cost_table": cost_document(inputs.legs),
         "statistics": outcome.statistics,
         "warnings": [*inputs.notes, *warnings_of(result, inputs.legs, inputs.setup.rules)],
+        "data_quality": outcome.data_quality,
         "bar_count": sum(len(bars) for bars in inputs.bars),
         "first_bar": ns_to_utc(min(int(bars.start[0]) for bars in inputs.bars)),
         "last_bar": ns_to_utc(max(int(bars.start[-1]) for bars in inputs.bars)),

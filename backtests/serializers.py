@@ -133,6 +133,27 @@ def _gathered(data: dict[str, Any], group: str, names: tuple[str, ...]) -> dict[
     return {**rest, group: {**inside, **flat}}
 
 
+class PoorDaySerializer(serializers.Serializer[Any]):
+    """One day of poor data; ``fault`` is the kind that costs it most."""
+
+    instrument = serializers.CharField()
+    trading_day = serializers.DateField()
+    interval = serializers.CharField()
+    score = serializers.FloatField()
+    fault = serializers.CharField()
+
+
+class DataQualitySerializer(serializers.Serializer[Any]):
+    """On how sound data a run rests: its trading days (of all legs together), and the worst of the poor ones."""
+
+    days = serializers.IntegerField()
+    judged = serializers.IntegerField()
+    unjudged = serializers.IntegerField()
+    poor = serializers.IntegerField()
+    poor_below = serializers.FloatField()
+    worst = PoorDaySerializer(many=True)
+
+
 class MoneyField(serializers.FloatField):
     """Yuan, rounded on the way out."""
 
@@ -184,6 +205,7 @@ class RunDetailSerializer(RunSerializer):
 
     bars = serializers.IntegerField(source="bar_count", read_only=True)
     costs = serializers.SerializerMethodField()
+    data_quality = serializers.SerializerMethodField()
     end_equity = MoneyField(read_only=True)
     commission = MoneyField(read_only=True)
     slippage = MoneyField(read_only=True)
@@ -206,6 +228,7 @@ class RunDetailSerializer(RunSerializer):
             "slippage",
             "statistics",
             "warnings",
+            "data_quality",
             "timing",
             "data_hash",
             "source_hash",
@@ -216,6 +239,11 @@ class RunDetailSerializer(RunSerializer):
             "cancel_requested",
             "request_id",
         )
+
+    @extend_schema_field(DataQualitySerializer(allow_null=True))
+    def get_data_quality(self, run: BacktestRun) -> dict[str, Any] | None:
+        """Null for a run that has none: not finished, or from before days were judged."""
+        return run.data_quality or None
 
     @extend_schema_field(serializers.DictField())
     def get_costs(self, run: BacktestRun) -> dict[str, Any]:

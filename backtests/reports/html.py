@@ -12,6 +12,7 @@ from backtests.domain.statistics import HEADLINE
 from backtests.reports import format as form
 from backtests.reports import report_tables as tables
 from backtests.reports.assets import inside_json, report_scripts, report_style
+from backtests.reports.data_words import data_fact
 from backtests.reports.embed import ChartDocument, equity_json, excursions_json, price_json, rolling_json
 from backtests.reports.notices import notices
 from backtests.reports.report_input import ReportInput, multipliers_of, ticks_of
@@ -143,6 +144,7 @@ def _facts(run: ReportInput) -> list[tables.Pair]:
         (_("Interval"), run.interval),
         *_span(run),
         (_("Trading days"), form.count(len(run.days))),
+        (_("Data quality"), data_fact(run.data_quality)),
         (_("Start capital"), form.money(run.capital)),
         (_("End equity"), form.money(run.end_equity)),
         (_("Volume a target, lots"), form.plain(run.volume)),

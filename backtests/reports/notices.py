@@ -12,6 +12,7 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from backtests.reports.data_words import poor_days
 from backtests.reports.format import count
 from backtests.reports.report_input import ReportInput
 from backtests.run_warnings import FEW_TRADES, NO_FEES, TOO_FEW
@@ -65,6 +66,8 @@ def _derived(run: ReportInput) -> Iterator[Notice]:
     if run.missing_bars:
         text = _("%(number)s bars that the session table expects are missing from the data.")
         yield Notice("warning", text % {"number": count(run.missing_bars)})
+    if told := poor_days(run.data_quality):
+        yield Notice("warning", told)
     yield from (Notice("warning", translated(sentence)) for sentence in _undated(run))
 
 

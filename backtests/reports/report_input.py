@@ -22,7 +22,8 @@ class ReportInput:
     ``fills`` the columns ``bar_index`` and ``slippage`` are not read. ``missing_bars`` counts bars that the
     session table expects and the data lacks, None where nobody counted. ``run`` is the row's number, None for
     a result that is not stored. ``red_up`` is the reader's choice of colours, ``rules`` are
-    those that differ from a plain run.
+    those that differ from a plain run. ``data_quality`` is the document of ``data_quality_of``, empty for a run that
+    has none.
     """
 
     strategy: str
@@ -51,6 +52,7 @@ class ReportInput:
     rules: Mapping[str, Any] = field(default_factory=dict)
     red_up: bool = True
     further: tuple[BarSeries, ...] = ()
+    data_quality: Mapping[str, Any] = field(default_factory=dict)
     conventions: Mapping[str, Convention] = field(default_factory=lambda: CONVENTIONS)
 
     @property

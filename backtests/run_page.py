@@ -29,6 +29,7 @@ from backtests.rule_options import rule_pairs
 from backtests.run_document import timing_of
 from backtests.run_report import report_input
 from backtests.services import what_changed
+from marketdata.quality_page import calendar_url
 from marketdata.quality_texts import fault_name
 from quantsite.common.times import SHANGHAI
 
@@ -108,13 +109,12 @@ def _result(run: BacktestRun, annual_days: int) -> dict[str, Any]:
 
 def _poor_days(run: BacktestRun) -> list[dict[str, Any]]:
     """The worst days of poor data, each with the calendar that shows it."""
-    calendar = reverse("admin:marketdata_dayquality_changelist")
     return [
         {
             **day,
             "score": f"{day['score']:.3f}",
             "fault": fault_name(day["fault"]),
-            "url": f"{calendar}?instrument={day['instrument']}&year={day['trading_day'][:4]}&interval={day['interval']}",
+            "url": calendar_url(day["instrument"], int(day["trading_day"][:4]), day["interval"]),
         }
         for day in run.data_quality.get("worst", ())
     ]

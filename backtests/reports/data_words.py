@@ -10,7 +10,7 @@ from marketdata.quality_texts import fault_name
 
 
 def data_fact(document: Mapping[str, Any]) -> str:
-    """``2 of 977 judged days are poor, 3 days were never judged``; '' for a run from before there was such a document."""
+    """``2 of 977 judged days are poor, 3 of 980 days were never judged``; '' for a run without the document."""
     if not document:
         return ""
     parts = []

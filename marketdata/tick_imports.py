@@ -19,7 +19,7 @@ from accounts.permissions import require
 from marketdata.built_bars import BarCounts, Source, built_series, store_built, store_settlements
 from marketdata.domain.bar_builder import build_bars
 from marketdata.domain.bars import LongColumn
-from marketdata.domain.calendar import from_day_number
+from marketdata.domain.calendar import from_day_number, to_day_number
 from marketdata.domain.codes import parse_code
 from marketdata.domain.intervals import interval_name, parse_interval
 from marketdata.domain.tick_series import COLUMNS, TickSeries
@@ -76,13 +76,14 @@ def import_ticks(actor: User | None, path: Path, options: TickImportOptions) -> 
     require(actor, "marketdata.add_tick")
     intervals = [interval_name(parse_interval(name)) for name in dict.fromkeys(options.intervals)]
     table = read_tick_table(path)
+    if len(table) and not len(table.refusals):
+        # Before the transaction: who attaches a partition waits for writers of instruments.
+        ensure_partitions({to_day_number(_day(text)) for text in set(table.columns["trading_day"].tolist())})
     with transaction.atomic():
         instruments = _instruments(table, options.instrument)
         found = file_ticks(table, {row.symbol: contract_of(row) for row in instruments.values()})
         if len(table.refusals):
             raise table.refusals.error(_("Nothing was imported."))
-        # Before any lock on rows: who makes a partition may wait for one.
-        ensure_partitions({day for ticks in found for day in np.unique(ticks.series.trading_day).tolist()})
         for instrument in sorted(instruments.values(), key=lambda row: row.pk):
             lock_ticks(instrument)
         work = _Work(actor, Source(table.name, table.sha256), intervals, replace=options.replace)
@@ -119,17 +120,12 @@ def _instruments(table: TickTable, told: str | None) -> dict[str, Instrument]:
         if int(table.lines[row]) in table.refusals.by_line:
             continue
         code = _code(table, row, symbol, told)
-        found[code] = ensure_instrument(code, _day(table, row))
+        found[code] = ensure_instrument(code, _day(table.columns["trading_day"][row]))
     return found
 
 
-def _day(table: TickTable, row: int) -> date:
-    text = table.columns["trading_day"][row]
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        table.refusals.add(int(table.lines[row]), f"TradingDay {text!r} is no date")
-        raise table.refusals.error(_("Nothing was imported.")) from None
+def _day(text: str) -> date:
+    return date(int(text[:4]), int(text[4:6]), int(text[6:]))
 
 
 def _code(table: TickTable, row: int, symbol: str, told: str | None) -> str:

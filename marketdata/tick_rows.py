@@ -113,10 +113,10 @@ class TickQuerySet(models.QuerySet[Any]):
             found += len(parts[-1])
         if len(parts) == 1:
             return rows
-        merged = _merged(parts)
-        if limit is None or len(merged) <= limit:
-            return merged
-        return merged.take(slice(len(merged) - limit, None) if newest else slice(0, limit))
+        found_all = merged(parts)
+        if limit is None or len(found_all) <= limit:
+            return found_all
+        return found_all.take(slice(len(found_all) - limit, None) if newest else slice(0, limit))
 
     def _files(self, instrument: "Instrument", span: Span, enough: TickSeries | None, newest: bool) -> list[date]:
         """The trading days with a file, in the order in which they are wanted.
@@ -146,8 +146,8 @@ class TickQuerySet(models.QuerySet[Any]):
         return _in_order(read(connection, instrument.code, rows, [value for _condition, value in conditions]))
 
 
-def _merged(parts: list[TickSeries]) -> TickSeries:
-    """All ticks once; of two with the same key the later part's."""
+def merged(parts: list[TickSeries]) -> TickSeries:
+    """All ticks of one instrument once; of two with the same key the later part's. There is at least one part."""
     parts = [part for part in parts if len(part)] or parts[:1]
     columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
     depth = None

@@ -6,6 +6,7 @@ stay as they are, for what they mean is judged by the normaliser (``domain.norma
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,10 @@ NOTHING = ("", "N/A")
 """Cells without a value."""
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-_TIME = r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$"
-_DAY = r"^(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
+_FORMS = {
+    "UpdateTime": (r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d$", "is no time: CTP writes HH:MM:SS"),
+    "InstrumentID": (r".", "is no instrument"),
+}
 _MOST = 2.0**53
 """Whole numbers beyond this are none any more as float64."""
 _CHUNK = 10_000
@@ -172,13 +175,12 @@ class _Cells:
         elif pa.types.is_temporal(column.type):
             column = pc.replace_substring(column.cast(pa.string()), "-", "")
         text = pc.utf8_trim_whitespace(pc.fill_null(column.cast(pa.string()), ""))
-        for pattern, fields, hint in (
-            (_DAY, ("TradingDay",), "is no date: CTP writes YYYYMMDD"),
-            (_TIME, ("UpdateTime",), "is no time: CTP writes HH:MM:SS"),
-            (r".", ("InstrumentID",), "is no instrument"),
-        ):
-            if name in fields:
-                self._refuse(name, ~_true(pc.match_substring_regex(text, pattern)), hint)
+        if name == "TradingDay":
+            days = [day for day in pc.unique(text).to_pylist() if _is_day(day)]
+            self._refuse(name, ~_true(pc.is_in(text, pa.array(days, pa.string()))), "is no date: CTP writes YYYYMMDD")
+        elif name in _FORMS:
+            pattern, hint = _FORMS[name]
+            self._refuse(name, ~_true(pc.match_substring_regex(text, pattern)), hint)
         return np.asarray(text.to_numpy(), dtype=object)
 
     def numbers(self, name: str) -> FloatColumn:
@@ -236,3 +238,13 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def _true(column: Any) -> Flags:
     return np.asarray(pc.fill_null(column, False).to_numpy(), dtype=np.bool_)
+
+
+def _is_day(text: str) -> bool:
+    if len(text) != len("20240102") or not text.isdecimal():
+        return False
+    try:
+        date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return True

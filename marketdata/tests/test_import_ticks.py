@@ -163,7 +163,7 @@ def test_every_refused_row_is_named_with_line_column_and_value(tmp_path: Path) -
         "line 4: UpdateTime '25:00:00' is no time: CTP writes HH:MM:SS",
         "line 5: Volume '12.5' is no whole number from 0 on",
         "line 6: 2024-01-06 is no trading day",
-        "line 7: rb2405: TradingDay '20240230' is not YYYYMMDD",
+        "line 7: TradingDay '20240230' is no date: CTP writes YYYYMMDD",
         "line 8: has 2 cells, the header has 9",
     ):
         assert part in caught.value.text

@@ -150,12 +150,12 @@ class BarViewSet(GenericViewSet[Bar]):
         start, end = boundary_of(query, "start"), boundary_of(query, "end")
         columns = by_column(query)
         klines = read_klines(instrument, interval, start, end, limit + 1)
-        bars, older = klines.bars, None
-        if len(bars) > limit:
-            bars = bars.take(slice(1, None))
-            older = older_page(request, bars)
-        settlement = settlement_prices(instrument, bars) if interval == DAY else None
-        page = BarPage(bars, instrument.simulated, older, columns, settlement, klines.basis)
+        older = None
+        if len(klines.bars) > limit:
+            klines = klines.without_first()
+            older = older_page(request, klines.bars)
+        settlement = settlement_prices(instrument, klines.bars) if interval == DAY else None
+        page = BarPage(klines.bars, instrument.simulated, older, columns, settlement, klines.basis)
         return Response(page, headers={"Link": f'<{older}>; rel="next"'} if older else None)
 
 

@@ -36,7 +36,6 @@ class IndicatorRenderer(OrjsonRenderer):
         if not isinstance(data, IndicatorPage):
             return super().render(data, accepted_media_type, renderer_context)
         series = data.series
-        begins = series.found.begins
         about = {
             "instrument": series.bars.instrument,
             "interval": series.bars.interval,
@@ -44,11 +43,11 @@ class IndicatorRenderer(OrjsonRenderer):
             "name": series.indicator.name,
             "parameters": series.parameters,
             "memory": series.indicator.memory(series.parameters).value,
-            "begins": None if begins is None else iso_utc(ns_to_utc(begins)),
-            "basis": basis_rows(series.basis),
+            "begins": None if series.begins is None else iso_utc(ns_to_utc(series.begins)),
+            "basis": basis_rows(series.klines.basis),
         }
         columns: dict[str, Any] = {"start": start_texts(series.bars), "trading_day": day_texts(series.bars)}
-        columns |= series.found.values
+        columns |= series.values
         return json_page(about, columns, data.next, by_column=data.by_column)
 
 

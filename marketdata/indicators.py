@@ -1,37 +1,43 @@
 """Indicators on stored bars: values that are the same whatever range they are asked for."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from accounts.models import User
 from accounts.permissions import require
 from marketdata.bar_rows import Boundary
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.indicator_parameters import Given, parsed_parameters
-from marketdata.domain.indicator_values import FinalValues, final_values, joined
+from marketdata.domain.indicator_values import Values, final_values, joined
 from marketdata.domain.talib_catalogue import Indicator, Value, find_indicator
 from marketdata.instruments import find_instrument
-from marketdata.klines import KlineBasis, read_klines
+from marketdata.klines import Klines, read_klines
 from marketdata.models import Instrument
 from quantsite.common.times import ns_to_utc
 
 
 @dataclass(frozen=True, slots=True)
 class IndicatorSeries:
-    """An indicator on the bars of a range: ``found.values`` has an array of the bars' length for each output."""
+    """An indicator on the bars of a range: ``values`` has an array of the bars' length for each output.
 
-    bars: BarSeries
+    ``begins`` is the start (ns UTC) of the first stored bar where the values count from that one, else None.
+    """
+
+    klines: Klines
     indicator: Indicator
     parameters: dict[str, Value]
-    found: FinalValues
-    basis: KlineBasis
+    values: Values
+    begins: int | None
+
+    @property
+    def bars(self) -> BarSeries:
+        """The bars that the values belong to."""
+        return self.klines.bars
 
     def without_first(self) -> "IndicatorSeries":
         """The same without its first bar."""
-        values = {name: column[1:] for name, column in self.found.values.items()}
-        found = FinalValues(values, self.found.before, self.found.begins)
-        bars = self.bars.take(slice(1, None))
-        return IndicatorSeries(bars, self.indicator, self.parameters, found, self.basis)
+        values = {name: column[1:] for name, column in self.values.items()}
+        return replace(self, klines=self.klines.without_first(), values=values)
 
 
 def calculate_indicators(  # noqa: PLR0917 - the range comes last and may be left out
@@ -47,7 +53,7 @@ def calculate_indicators(  # noqa: PLR0917 - the range comes last and may be lef
     """An indicator on the newest ``limit`` bars of a range (ends as in ``get_kline_data``).
 
     Every value is what it is on the whole stored history, the first one of the range too; what counts from the first
-    stored bar on says so (``found.begins``). Raises ``RefusedError``; ``MissingError`` ``unknown_instrument``,
+    stored bar on says so (``begins``). Raises ``RefusedError``; ``MissingError`` ``unknown_instrument``,
     ``unknown_indicator``; ``RuleError`` ``invalid_interval``, ``invalid_parameter``, ``not_supported``.
     """
     require(actor, "marketdata.view_bar")
@@ -56,7 +62,7 @@ def calculate_indicators(  # noqa: PLR0917 - the range comes last and may be lef
     row = find_instrument(instrument) if isinstance(instrument, str) else instrument
     klines = read_klines(row, interval, start, end, limit)
     found = final_values(indicator, parameters, klines.bars, _before(row, klines.bars))
-    return IndicatorSeries(klines.bars, indicator, parameters, found, klines.basis)
+    return IndicatorSeries(klines, indicator, parameters, found.values, found.begins)
 
 
 def indicator_history(instrument: Instrument | str, interval: str, name: str, params: Given | None = None) -> BarSeries:

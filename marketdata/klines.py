@@ -1,7 +1,7 @@
 """Bars of any interval for charts, indicators and the API: stored ones, else put together from finer ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 
@@ -59,6 +59,14 @@ class Klines:
 
     bars: BarSeries
     basis: KlineBasis
+
+    def without_first(self) -> "Klines":
+        """The same without the first bar."""
+        first, *others = self.basis.parts
+        bars = self.bars.take(slice(1, None))
+        if first.bars > 1:
+            others.insert(0, replace(first, first=int(bars.start[0]), bars=first.bars - 1))
+        return Klines(bars, KlineBasis(tuple(others)))
 
 
 def get_kline_data(  # noqa: PLR0917 - the range comes last and may be left out

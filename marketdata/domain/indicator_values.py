@@ -112,7 +112,7 @@ def _agree(one: FloatColumn, other: FloatColumn) -> bool:
     if same.all():
         return True
     size = np.max(np.abs(one), where=np.isfinite(one), initial=0.0)
-    return bool((np.abs(one - other)[~same] <= FORGOTTEN * size).all())
+    return bool((np.abs(one[~same] - other[~same]) <= FORGOTTEN * size).all())
 
 
 def _last(

@@ -65,12 +65,14 @@ _CUMULATIVE = frozenset({"AD", "CUMSUM", "NVI", "OBV", "PVI", "PVT", "VWAP", "WA
 # fmt: off
 _RECURSIVE = frozenset(
     {
-        "ADOSC", "ADXR", "APO", "CVI", "DEMA", "EFI", "ERI", "KC", "KDJ_TALIB", "MACD", "MACDFIX", "MASSI", "PPO",
-        "PVO", "SAR", "SAREXT", "SMI", "STOCHRSI", "SUPERTREND", "TEMA", "TRIX", "TSI", "ZLEMA"
+        "ADOSC", "ADXR", "APO", "CVI", "DEMA", "EFI", "ERI", "KC", "KDJ_TALIB", "MACD", "MACDFIX", "MASSI",
+        "MAXINDEX", "MININDEX", "MINMAXINDEX", "PPO", "PVO", "SAR", "SAREXT", "SMI", "STOCHRSI", "SUPERTREND", "TEMA",
+        "TRIX", "TSI", "ZLEMA",
     }
 )
 # fmt: on
-"""Functions that are made of recursive ones without TA-Lib saying that they are unstable."""
+"""Functions made of recursive ones without TA-Lib saying that they are unstable; and those that point to one of two
+equal extremes: to which one hangs on where they began."""
 
 _WINDOWED_AVERAGES = frozenset({"sma", "wma", "trima", "hma", "disabled"})
 _UNSTABLE = "Function has an unstable period"

@@ -27,7 +27,9 @@ from quantsite.common.errors import RuleError
 
 REQUIRED = ("datetime", *PRICE_COLUMNS, "volume")
 OPTIONAL = ("turnover", "open_interest")
-KNOWN = (*REQUIRED, *OPTIONAL, "trading_day")
+ELSEWHERE = ("settlement",)
+"""Columns of daily bars as the API hands them out that belong to another table: import_settlements reads those."""
+KNOWN = (*REQUIRED, *OPTIONAL, "trading_day", *ELSEWHERE)
 
 NO_TIME = int(np.iinfo(np.int64).min)
 """Stands in a column of times where the cell is none."""

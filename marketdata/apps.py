@@ -17,5 +17,7 @@ class MarketdataConfig(AppConfig):
         import_module("marketdata.metrics")
         import_module("marketdata.alarms")
         import_module("marketdata.admin_daily")
+        import_module("marketdata.metrics_recorder")
+        import_module("marketdata.alarms_recorder")
         for part in ("metrics_main", "main_alarms", "admin_main", "metrics_quality", "quality_alarms", "admin_quality"):
             import_module(f"marketdata.{part}")

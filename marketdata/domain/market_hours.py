@@ -26,23 +26,24 @@ def open_at(table: SessionTable, now: int) -> bool:
     return next_opening(table, now) == now
 
 
-def next_opening(table: SessionTable, now: int) -> int:
-    """When the product trades next: ``now`` itself if it does now, else where the next part or its auction begins.
+def next_opening(table: SessionTable, now: int, *, auction: bool = True) -> int:
+    """When the product trades next: ``now`` itself if it does now, else where the next part begins.
 
-    Raises :class:`RuleError` ``outside_calendar``.
+    With ``auction`` a trading day begins with its opening auction. Raises :class:`RuleError` ``outside_calendar``.
     """
     day = trading_day_at(table.calendar, now)
-    found = _opening(table.plan(day), now)
+    found = _opening(table.plan(day), now, auction=auction)
     if found is None:
-        found = _opening(table.plan(to_day_number(table.calendar.next_after(from_day_number(day)))), now)
+        following = to_day_number(table.calendar.next_after(from_day_number(day)))
+        found = _opening(table.plan(following), now, auction=auction)
     if found is None:
         raise ValueError(f"trading day {day} is not over at {now}, nor does it open again")
     return found
 
 
-def _opening(plan: DayPlan, now: int) -> int | None:
+def _opening(plan: DayPlan, now: int, *, auction: bool) -> int | None:
     """Within one trading day; None after its last part."""
-    if now < plan.opens:
+    if now < plan.opens and auction:
         return max(now, plan.accepts)
     for part in plan.parts:
         if now < part.end:

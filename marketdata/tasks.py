@@ -6,14 +6,22 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from marketdata.alarms import check_calendar
+from marketdata.feed_alarms import check_feeds
 from marketdata.main_nightly import run_nightly
 from marketdata.quality import check_changed
+from marketdata.tick_archive import archive_before
 
 
 @shared_task(name="marketdata.check_calendar")
 def check_calendar_end() -> bool:
     """See ``alarms.check_calendar``."""
     return check_calendar()
+
+
+@shared_task(name="marketdata.check_feeds")
+def check_living_feeds() -> list[str]:
+    """See ``feed_alarms.check_feeds``."""
+    return check_feeds()
 
 
 @shared_task(name="marketdata.check_quality")
@@ -26,6 +34,13 @@ def check_quality_of_days() -> int:
 def decide_main_contracts() -> dict[str, Any]:
     """See ``main_nightly.run_nightly``."""
     return run_nightly()
+
+
+@shared_task(name="marketdata.archive_ticks")
+def archive_old_ticks() -> dict[str, Any]:
+    """See ``tick_archive.archive_before``; gives what was done."""
+    run = archive_before()
+    return {"days": run.days, "ticks": run.ticks, "bytes": run.bytes, "failed": len(run.failed)}
 
 
 @worker_ready.connect

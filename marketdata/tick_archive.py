@@ -16,11 +16,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
 
 from accounts.alarms import clear_alarm, raise_alarm, register_kind
-from accounts.models import Severity
+from accounts.models import Alarm, Severity
 from marketdata.domain.calendar import to_day_number
 from marketdata.domain.tick_series import TickSeries
 from marketdata.locks import lock_ticks
@@ -45,6 +45,11 @@ class UnprovedError(RuleError):
 
 class DamagedArchiveError(RuleError):
     """A file of the catalogue that is not there or does not hold what the catalogue says."""
+
+    def __init__(self, row: TickFile, reason: str) -> None:
+        text = gettext("The file of ticks %(path)s %(reason)s.") % {"path": folder() / row.path, "reason": reason}
+        super().__init__("damaged_archive", text)
+        self.reason = reason
 
 
 @dataclass
@@ -140,15 +145,30 @@ def read_archived(instrument: Instrument, first: date | None = None, last: date 
 
 
 def check_catalogue() -> int:
-    """Raise the alarm for files that are missing or of another size, clear it for sound ones; gives their number."""
-    bad = 0
+    """Raise the alarm for files that are missing or of another size; gives their number.
+
+    Those with an open alarm are read whole: it is cleared for a file that is sound again or not in the catalogue.
+    """
+    bad = set()
     for row in TickFile.objects.all().iterator():
         path = folder() / row.path
         size = path.stat().st_size if path.is_file() else None
         if size != row.bytes:
-            bad += 1
+            bad.add(row.path)
             _tell_damaged(row, "is not there" if size is None else f"has {size} bytes, not {row.bytes}")
-    return bad
+    raised = Alarm.objects.open().filter(code=TICK_FILE_DAMAGED).exclude(subject__in=bad)
+    for subject in raised.values_list("subject", flat=True):
+        if all(_is_sound(row) for row in TickFile.objects.filter(path=subject).select_related("instrument")):
+            clear_alarm(TICK_FILE_DAMAGED, subject)
+    return len(bad)
+
+
+def _is_sound(row: TickFile) -> bool:
+    try:
+        _read(row)
+    except DamagedArchiveError:
+        return False
+    return True
 
 
 def _days_of(instrument: Any) -> QuerySet[Tick]:
@@ -212,7 +232,7 @@ def _read_current(row: TickFile) -> TickSeries:
         now = TickFile.objects.filter(instrument=row.instrument_id, trading_day=row.trading_day).first()
         if now is not None and now.pk != row.pk:
             return _read(now)
-        _tell_damaged(row, error.text)
+        _tell_damaged(row, error.reason)
         raise
 
 
@@ -222,18 +242,14 @@ def _read(row: TickFile) -> TickSeries:
     try:
         ticks = read_ticks(path, row.instrument.code)
     except FileNotFoundError:
-        raise _damaged(row, "is not there") from None
+        raise DamagedArchiveError(row, "is not there") from None
     except DAMAGED as error:
-        raise _damaged(row, f"cannot be read: {_first_line(error)}") from error
+        raise DamagedArchiveError(row, f"cannot be read: {_first_line(error)}") from error
     if len(ticks) != row.rows:
-        raise _damaged(row, f"holds {len(ticks)} ticks, not {row.rows}")
+        raise DamagedArchiveError(row, f"holds {len(ticks)} ticks, not {row.rows}")
     if ticks.checksum() != row.checksum or set(ticks.trading_day.tolist()) - {to_day_number(row.trading_day)}:
-        raise _damaged(row, "holds other ticks than those that were archived")
+        raise DamagedArchiveError(row, "holds other ticks than those that were archived")
     return ticks
-
-
-def _damaged(row: TickFile, reason: str) -> DamagedArchiveError:
-    return DamagedArchiveError("damaged_archive", f"The file of ticks {folder() / row.path} {reason}.")
 
 
 def _tell_damaged(row: TickFile, reason: str) -> None:

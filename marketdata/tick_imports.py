@@ -9,7 +9,6 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -29,12 +28,11 @@ from marketdata.importers.tick_file import TickTable, read_tick_table
 from marketdata.instruments import contract_of, ensure_instrument
 from marketdata.locks import lock_all_bars, lock_ticks
 from marketdata.models import Instrument, Product
+from marketdata.tick_archive import DamagedArchiveError
 from marketdata.tick_models import Tick, TickFile
 from marketdata.tick_partitions import ensure_partitions
 from marketdata.tick_store import insert_ticks
 from quantsite.common.errors import ConflictError, RuleError
-
-BoolColumn = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -170,10 +168,16 @@ def _store_day(done: TickImport, ticks: FileTicks, day: int, *, replace: bool) -
     rows = np.flatnonzero(ticks.series.trading_day == day)
     incoming, lines = ticks.series.take(rows), ticks.lines[rows]
     date_ = from_day_number(day)
-    stored = Tick.objects.series(done.instrument, date_, date_)
+    try:
+        stored = Tick.objects.series(done.instrument, date_, date_)
+    except DamagedArchiveError as error:
+        if not replace:
+            raise
+        stored, reason = TickSeries.empty(done.instrument.code), error.reason
+    else:
+        reason = _difference(incoming, stored, lines)
     known = np.isin(incoming.seq, stored.seq)
-    reason = _difference(incoming, stored, known, lines)
-    if reason is None:
+    if not reason:
         insert_ticks({done.instrument: incoming.take(~known)})
         done.stored += int((~known).sum())
         done.unchanged += int(known.sum())
@@ -187,12 +191,13 @@ def _store_day(done: TickImport, ticks: FileTicks, day: int, *, replace: bool) -
     done.replaced += len(incoming)
 
 
-def _difference(incoming: TickSeries, stored: TickSeries, known: BoolColumn, lines: LongColumn) -> str | None:
-    """What contradicts the stored ticks of the day first, None where nothing does.
+def _difference(incoming: TickSeries, stored: TickSeries, lines: LongColumn) -> str:
+    """What contradicts the stored ticks of the day first, empty where nothing does.
 
     New ticks may follow or fill up what is stored, but not where the stored day has ticks that the file lacks: its
     numbers then mean something else, and the day would be there twice.
     """
+    known = np.isin(incoming.seq, stored.seq)
     here, there = incoming.take(known), stored.take(np.isin(stored.seq, incoming.seq))
     names = [name for name in COLUMNS if name != "received" or incoming.received.any()]
     for name in names:
@@ -207,7 +212,7 @@ def _difference(incoming: TickSeries, stored: TickSeries, known: BoolColumn, lin
     if missing and not known.all():
         text = _("%(number)s stored ticks are not in the file, the first has the number %(seq)s")
         return text % {"number": missing, "seq": stored.seq[~np.isin(stored.seq, incoming.seq)][0]}
-    return None
+    return ""
 
 
 def _store_bars(work: _Work, done: Sequence[TickImport], ticks: Sequence[FileTicks]) -> None:

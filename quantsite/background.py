@@ -17,7 +17,7 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 STOP_SECONDS = 15.0
 
-Work = Callable[[threading.Event], None]
+Work = Callable[[threading.Event], object]
 """Runs until the event is set; returning before that means there is nothing more to do."""
 
 

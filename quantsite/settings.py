@@ -172,6 +172,7 @@ BAR_CACHE_MB = env.number("QUANTSITE_BAR_CACHE_MB", 4_096, low=0, high=10_000_00
 
 # --- market data -------------------------------------------------------------------------------------------
 
+FEED = env.choice("QUANTSITE_FEED", "generator" if EMBEDDED and not REDIS_URL else "none", ("generator", "none"))
 STREAM_MB = env.number("QUANTSITE_STREAM_MB", 256, low=1, high=1_000_000)
 STREAM_FRAMES = env.number("QUANTSITE_STREAM_FRAMES", 200_000, low=1_000, high=50_000_000)
 BAR_INTERVALS = env.words("QUANTSITE_BAR_INTERVALS", "1m,3m,5m,15m,30m,1h,2h,1d")

@@ -14,6 +14,7 @@ from quantsite.demo.caller import Answer, Caller
 from quantsite.demo.contents import INSTRUMENT, INTERVAL, Credentials
 
 RUN_SECONDS = 120
+RECORD_SECONDS = 30
 PUBLIC_PAGES = ("/healthz", "/readyz", "/admin/login/")
 CLOSED_PAGES = ("/admin/", "/admin/backtests/backtestrun/", "/admin/accounts/user/")
 CLOSED_API = tuple(
@@ -200,6 +201,34 @@ def results(trial: Trial) -> None:
     expect_true(report.headers["Content-Security-Policy"].startswith("sandbox"), "the report is not sandboxed")
 
 
+def live_market(trial: Trial) -> None:
+    """Made-up ticks arrive by the market socket, are recorded, and come back by API with the newest first."""
+    bob = trial.program("bob")
+    channel = f"tick:{INSTRUMENT}"
+    with _socket(trial, f"bearer.{bob.token}", path="/ws/market/") as link:
+        link.send(json.dumps({"op": "subscribe", "id": 1, "channels": [channel]}))
+        _message(link, "ack")
+        _message(link, "snapshot")
+        first, second = _message(link, "update"), _message(link, "update")
+    expect_true(second["seq"] > first["seq"], "the updates are not numbered upwards")
+    expect_true(first["channel"] == channel and first["data"]["last"] > 0, "the update carries no price")
+    latest = expect(bob.get(f"/api/v1/ticks/latest/?instruments={INSTRUMENT}"), 200).data["results"]
+    expect_true(latest and latest[0]["instrument"] == INSTRUMENT, "the newest tick does not come by API")
+    deadline = time.monotonic() + RECORD_SECONDS
+    while not expect(bob.get(f"/api/v1/ticks/?instrument={INSTRUMENT}&limit=5"), 200).data["results"]:
+        expect_true(time.monotonic() < deadline, f"no tick was recorded within {RECORD_SECONDS} s")
+        time.sleep(0.2)
+
+
+def quote_page(trial: Trial) -> None:
+    """The traders' page opens for who may see prices, under a strict policy."""
+    answer = expect(trial.browser("bob").get("/quotes/"), 200)
+    policy = answer.headers["Content-Security-Policy"]
+    expect_true("unsafe-eval" not in policy, "the quote page allows eval")
+    for path in answer.assets():
+        expect(trial.stranger().get(path), 200)
+
+
 def others_kept_out(trial: Trial) -> None:
     """A trader sees neither the researcher's run nor the administrators' pages."""
     bob = trial.program("bob")
@@ -252,6 +281,8 @@ CHECKS: dict[str, Callable[[Trial], None]] = {
     "errors have one shape": errors_have_one_shape,
     "backtest by the worker, socket": backtest_by_the_worker,
     "fills, equity, report": results,
+    "live market by socket and API": live_market,
+    "quote page": quote_page,
     "others are kept out": others_kept_out,
     "socket refusals": socket_refusals,
     "schema and documents": documents,
@@ -262,10 +293,16 @@ CHECKS: dict[str, Callable[[Trial], None]] = {
 
 
 def _socket(
-    trial: Trial, bearer: str = "", *, query: str = "", cookie: str = "", origin: str | None = None
+    trial: Trial,
+    bearer: str = "",
+    *,
+    path: str = "/ws/tasks/",
+    query: str = "",
+    cookie: str = "",
+    origin: str | None = None,
 ) -> ClientConnection:
     protocols: Any = ["quantsite.v1", *([bearer] if bearer else [])]
-    address = trial.origin.replace("http", "ws", 1) + f"/ws/tasks/{query}"
+    address = trial.origin.replace("http", "ws", 1) + f"{path}{query}"
     headers = {"Cookie": cookie} if cookie else None
     given: Any = origin
     return connect(address, subprotocols=protocols, additional_headers=headers, origin=given, proxy=None)

@@ -94,9 +94,10 @@ class Command(BaseCommand):
         self.stdout.write("")
         for title, path in (
             ("console", "/admin/"),
+            ("quotes", "/quotes/"),
             ("API documents", "/api/v1/docs/"),
             ("API schema", "/api/v1/schema/"),
-            ("sockets", "/ws/tasks/"),
+            ("sockets", "/ws/tasks/ /ws/market/"),
             ("metrics", "/metrics"),
         ):
             self.stdout.write(f"  {title:<15} {origin}{path}")

@@ -1,5 +1,6 @@
 """``manage.py run_platform``: pages, API and sockets in one process."""
 
+import gc
 import socket
 from argparse import ArgumentParser
 from ipaddress import ip_address
@@ -11,6 +12,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from quantsite import live_parts
+from quantsite.background import Background
 from quantsite.web.assets import collected, note_collected
 from quantsite.web.direct import DirectProtocol
 from quantsite.web.health import unapplied
@@ -32,20 +35,32 @@ class Command(BaseCommand):
         """The command's options."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000); 0 for any free one")
+        live = parser.add_argument_group("live market data in this process (embedded size; processes elsewhere)")
+        live.add_argument("--feed", choices=live_parts.FEEDS, default=settings.FEED, help=f"({settings.FEED})")
+        live.add_argument("--replay", nargs="+", default=(), metavar="FILE", help="what --feed replay plays")
+        live.add_argument("--speed", type=float, default=1.0, help="of a replay (1)")
+        live.add_argument("--loop", action="store_true", help="play the replay again and again")
 
     def handle(self, **options: Any) -> None:
         """Check what must be there, prepare static files, serve."""
         refuse_old_tables()
+        parts = live_parts.parts(options)
         prepare_static_files()
         listener = listen(options["host"], options["port"])
         host, port = listener.getsockname()[:2]
         advise(options["host"])
         shown = f"[{host}]" if ":" in host else host
         self.stdout.write(f"serving http://{shown}:{port}/")
+        config = configuration()
+        load(config)
+        background = Background(parts)
+        background.start()
         try:
-            uvicorn.Server(configuration()).run(sockets=[listener])
+            uvicorn.Server(config).run(sockets=[listener])
         except KeyboardInterrupt:  # uvicorn has shut down in good order and passes the signal on
             self.stdout.write("stopped")
+        finally:
+            background.stop()
 
 
 def advise(host: str) -> None:
@@ -78,6 +93,17 @@ def configuration() -> uvicorn.Config:
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+
+
+def load(config: uvicorn.Config) -> None:
+    """Load the application, and spare the garbage collector looking through it for ever after.
+
+    A full collection stops every socket: with the application's objects in it 100 ms, without them what the
+    connections weigh.
+    """
+    config.load()
+    gc.collect()
+    gc.freeze()
 
 
 def refuse_old_tables() -> None:

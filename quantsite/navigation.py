@@ -23,11 +23,21 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Page:
+    """One entry that is no list of a model: the route it opens, and the permission that opening it needs."""
+
+    route: str
+    permission: str
+    icon: str
+    title: str | Promise
+
+
+@dataclass(frozen=True)
 class Group:
     """A heading and what stands below it."""
 
     title: str | Promise
-    items: tuple[Item, ...]
+    items: tuple[Item | Page, ...]
 
 
 GROUPS: tuple[Group, ...] = (
@@ -42,12 +52,18 @@ GROUPS: tuple[Group, ...] = (
     Group(
         _("Market data"),
         (
+            Page("quotes", "marketdata.view_tick", "monitoring", _("Quotes")),
             Item("marketdata.instrument", "candlestick_chart", _("Instruments")),
             Item("marketdata.barimport", "upload_file", _("Imports")),
             Item("marketdata.maincontractday", "star", _("Main contracts")),
             Item("marketdata.contractroll", "swap_horiz", _("Contract rolls")),
             Item("marketdata.dailysettlement", "price_check", _("Settlements")),
             Item("marketdata.dayquality", "verified", _("Data quality")),
+            Item("marketdata.feedstate", "stream", _("Feeds")),
+            Item("marketdata.instrumentfeed", "sensors", _("Published instruments")),
+            Item("marketdata.subscription", "bookmark", _("Subscriptions")),
+            Item("marketdata.recorderposition", "save", _("Recorder")),
+            Item("marketdata.tickgap", "broken_image", _("Gaps in the ticks")),
             Item("marketdata.product", "category", _("Products")),
             Item("marketdata.exchange", "account_balance", _("Exchanges")),
             Item("marketdata.tradingday", "calendar_month", _("Trading days")),
@@ -63,6 +79,7 @@ GROUPS: tuple[Group, ...] = (
         (
             Item("accounts.alarm", "notifications_active", _("Alarms")),
             Item("accounts.auditentry", "history_edu", _("Audit trail")),
+            Item("accounts.lease", "key", _("Leases")),
         ),
     ),
     Group(
@@ -122,7 +139,11 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     return shown
 
 
-def _entry(request: HttpRequest, item: Item) -> dict[str, Any] | None:
+def _entry(request: HttpRequest, item: Item | Page) -> dict[str, Any] | None:
+    if isinstance(item, Page):
+        if not request.user.has_perm(item.permission):
+            return None
+        return {"title": item.title, "icon": item.icon, "link": reverse(item.route), "active": False}
     link = list_url(request, item.model)
     if not link:
         return None

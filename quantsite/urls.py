@@ -12,9 +12,11 @@ from accounts import api as accounts_api
 from backtests import api as backtests_api
 from backtests.optimise import api as optimise_api
 from marketdata import api as marketdata_api
+from marketdata import pages as marketdata_pages
+from marketdata import quotes_api
 from quantsite.web import health, pages
 
-APIS = (accounts_api, marketdata_api, backtests_api, optimise_api)
+APIS = (accounts_api, marketdata_api, quotes_api, backtests_api, optimise_api)
 
 
 def api_patterns() -> list[URLPattern | URLResolver]:
@@ -33,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", pages.metrics_page, name="metrics"),
+    path("quotes/", marketdata_pages.quotes, name="quotes"),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -90,6 +90,7 @@ PEOPLE: dict[str, Rule] = {
     **pages("auth/group", ADMIN, add=ADMIN, change=ADMIN),
     **pages("accounts/auditentry", WATCH),
     **pages("accounts/alarm", WATCH),
+    **pages("accounts/lease", WATCH),
     "admin/accounts/alarm/<object_id>/acknowledge/": Rule(WATCH, WATCH),
     **pages("axes/accessattempt", ADMIN),
     "api/v1/auth/logout/": Rule(post=KNOWN),
@@ -118,10 +119,21 @@ MARKETDATA: dict[str, Rule] = {
     **pages("marketdata/instrument", STAFF, change=ADMIN, delete=ADMIN),
     **pages("marketdata/barimport", WATCH | RESEARCH),
     **pages("marketdata/contractroll", STAFF),
+    **pages("marketdata/tickfile", STAFF),
+    **{
+        route: rule
+        for rows in ("feedstate", "instrumentfeed", "subscription", "recorderposition", "tickgap")
+        for route, rule in pages(f"marketdata/{rows}", STAFF).items()
+    },
     **pages("marketdata/dailysettlement", STAFF),
+    "quotes/": Rule(STAFF),
+    "api/v1/watchlist/": Rule(STAFF, STAFF, STAFF),
+    "api/v1/watchlist/<code>/": Rule(delete=STAFF),
+    "api/v1/instruments/<code>/hours/": Rule(STAFF),
     "api/v1/instruments/": Rule(STAFF),
     "api/v1/instruments/<code>/": Rule(STAFF),
     "api/v1/bars/": Rule(STAFF),
+    "api/v1/ticks/": Rule(STAFF),
     "api/v1/indicators/": Rule(STAFF),
     "api/v1/ticks/latest/": Rule(STAFF),
     **pages("marketdata/maincontractday", STAFF),
@@ -226,6 +238,12 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
     "check_quality": (RESEARCH, ("--instrument", "simrb88.SIM")),
     "decide_main_contracts": (RESEARCH, ("--day", "2024-01-06")),  # a Saturday: nothing to decide
     "build_continuous": (RESEARCH, ("rb.SHFE", "--interval", "5m")),
+    "import_ticks": (RESEARCH, ("{csv}",)),
+    # There is no such instrument: said to those who may ask.
+    "export_bars": (STAFF, ("--instrument", "rb9901.SHFE", "--interval", "1m", "--output", "never.csv")),
+    "export_ticks": (STAFF, ("--instrument", "rb9901.SHFE", "--output", "never.csv")),
+    "backfill_bars": (RESEARCH, ("--instrument", "rb9901.SHFE")),
+    "archive_ticks": (ADMIN, ("--dry-run",)),
     "compare": (RESEARCH, ("1", "2")),  # which runs a researcher may see is asked after
     "check_strategy": (RESEARCH, ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--cuts", "1")),
     # A grid that counts backwards is refused, after the question who asks: nothing is computed.
@@ -239,4 +257,4 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
 }
 
 # Commands of the machine's operator: they start processes or fill a demonstration, and act for nobody.
-OPERATING = {"demo", "run_feed", "optimize_worker", "run_platform"}
+OPERATING = {"demo", "run_feed", "optimize_worker", "run_platform", "run_recorder"}

@@ -186,6 +186,8 @@ def build() -> World:
         "admin/accounts/user/<object_id>/approve/": str(wanda.pk),
         "api/v1/users/<pk>/approve/": str(wanda.pk),
         "api/v1/instruments/<code>/": sim.code,
+        "api/v1/instruments/<code>/hours/": sim.code,
+        "api/v1/watchlist/<code>/": sim.code,
         "group": str(Group.objects.get(name=RESEARCHER).pk),
         "auditentry": str(entry.seq),
         "alarm": str(alarm.pk),

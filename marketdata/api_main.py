@@ -29,6 +29,7 @@ class ReasonSerializer(serializers.Serializer[Any]):
 
     said = serializers.CharField()
     ratio = serializers.FloatField()
+    volume_share = serializers.FloatField()
     leave_days = serializers.IntegerField()
     main = WeighedSerializer()
     present = WeighedSerializer(allow_null=True)

@@ -50,7 +50,7 @@ def roll_row(series: Instrument, found: Decision, decided: MainContractDay, day:
 def reason_text(row: MainContractDay) -> str:
     """Why the contract is the main one, as a sentence in the reader's language."""
     figures = row.reason
-    rule = RollRule(figures.get("ratio", RollRule().ratio), figures.get("leave_days", RollRule().leave_days))
+    rule = RollRule(figures["ratio"], figures["volume_share"], figures["leave_days"])
     return sentence_of(Ground(row.rule), rule)
 
 

@@ -50,7 +50,7 @@ def store_days(code: str, days: Days, *intervals: str) -> Instrument:
 def store_roll(*intervals: str) -> None:
     """Steel in five days of March 2024: on Wednesday's figures rb2410 overtakes rb2405."""
     near = {MON: (1_000.0, 900.0), TUE: (950.0, 800.0), WED: (900.0, 700.0), THU: (800.0, 600.0), FRI: (700.0, 500.0)}
-    far = {MON: (500.0, 300.0), TUE: (900.0, 750.0), WED: (991.0, 701.0), THU: (1_200.0, 900.0), FRI: (1_300.0, 950.0)}
+    far = {MON: (500.0, 300.0), TUE: (900.0, 750.0), WED: (991.0, 350.0), THU: (1_200.0, 900.0), FRI: (1_300.0, 950.0)}
     for code, price, figures in (("rb2405.SHFE", 3_700.0, near), ("rb2410.SHFE", 3_600.0, far)):
         days = {day: (price + day.day, volume, interest) for day, (interest, volume) in figures.items()}
         store_days(code, days, *intervals)

@@ -51,13 +51,13 @@ def test_a_week_is_decided_day_by_day_with_its_reason(rb: Product) -> None:
         "contract": "rb2410.SHFE",
         "expires": "2024-10-15",
         "open_interest": 991.0,
-        "volume": 701.0,
+        "volume": 350.0,
         "close": 3_621.0,
     }
     assert row.reason["present"] == row.reason["rival"]
     assert (row.reason["present"]["contract"], row.reason["present"]["open_interest"]) == ("rb2405.SHFE", 900.0)
-    assert (row.reason["ratio"], row.reason["leave_days"]) == (1.1, 8)
-    assert row.reason["said"] == reason_text(row) == "more than 1.1 times the open interest, and more volume"
+    assert [row.reason[name] for name in ("ratio", "volume_share", "leave_days")] == [1.1, 0.5, 8]
+    assert row.reason["said"] == reason_text(row) == "more than 1.1 times the open interest, at least 0.5 of the volume"
     roll = ContractRoll.objects.get()
     assert (roll.instrument.code, roll.trading_day, roll.closes_day) == ("rb88.SHFE", THU, WED)
     assert (roll.from_contract, roll.to_contract) == ("rb2405.SHFE", "rb2410.SHFE")

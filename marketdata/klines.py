@@ -147,12 +147,11 @@ class _Reader:
         last_day = self._last_day(self._earlier(end, until), source)
         parts_a_day = MINUTES_A_DAY // (parse_interval(source.interval) or 1)
         parts_a_bar = (parse_interval(self.interval) or MINUTES_A_DAY) // (parse_interval(source.interval) or 1)
-        # The bars of the rest of the last trading day come on top: they may lie behind the range.
+        # One bar more than asked for, as the first one may be cut; and the rest of the last trading day, which may lie
+        # behind the range.
         wanted = None if limit is None else (limit + 1) * parts_a_bar + parts_a_day
         finer = _stored_bars(self.instrument, source, since if start is None else start, last_day, wanted)
         made = resample(finer, self.table, self.interval)
-        if wanted is not None and len(finer) == wanted:
-            made = made.take(slice(1, None))  # its beginning may lie before what was read
         made = _within(_within(self._whole(made, source), start, end), since, until)
         return made if limit is None else made.take(slice(max(len(made) - limit, 0), None))
 

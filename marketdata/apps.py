@@ -21,3 +21,7 @@ class MarketdataConfig(AppConfig):
         import_module("marketdata.alarms_recorder")
         for part in ("metrics_main", "main_alarms", "admin_main", "metrics_quality", "quality_alarms", "admin_quality"):
             import_module(f"marketdata.{part}")
+        for part in ("metrics_archive", "archive_alarms", "admin_files"):
+            import_module(f"marketdata.{part}")
+        for part in ("metrics_feed", "feed_alarms", "admin_live"):
+            import_module(f"marketdata.{part}")

@@ -62,9 +62,10 @@ def test_the_chain_is_joined_at_the_night_bar() -> None:
     monday, tuesday = date(2024, 3, 18), date(2024, 3, 19)
     starts, numbers = table.grid_between(monday, tuesday, 1)
     price = np.where(numbers == to_day_number(monday), 3_700.0, 3_800.0)
-    none = np.full(len(starts), nan)
-    old = BarSeries("rb2405.SHFE", "1m", starts, numbers, *[price] * 4, np.ones(len(starts)), none, none)
-    new = BarSeries("rb2410.SHFE", "1m", starts, numbers, *[price + 100] * 4, np.ones(len(starts)), none, none)
+    rest = [np.ones(len(starts)), *[np.full(len(starts), nan)] * 2]
+    old_columns, new_columns = [price] * 4 + rest, [price + 100] * 4 + rest
+    old = BarSeries("rb2405.SHFE", "1m", starts, numbers, *old_columns)
+    new = BarSeries("rb2410.SHFE", "1m", starts, numbers, *new_columns)
     parts = [
         part.take(part.trading_day == day)
         for part, day in ((old, to_day_number(monday)), (new, to_day_number(tuesday)))
@@ -158,8 +159,8 @@ def slow_index(parts: Sequence[BarSeries], openings: Sequence[Opening | None]) -
                     prices[name] += weights[at] / sum(weights) * (getattr(now, name) if now else last[at])
         traded = [part[start] for part in rows if start in part]
         held = sum(value for value in interest if not isnan(value))
-        volume, turnover = sum(row.volume for row in traded), sum(row.turnover for row in traded)
-        found.append(Bar(start, 1, *prices.values(), volume, turnover, held))
+        sums = [sum(row.volume for row in traded), sum(row.turnover for row in traded), held]
+        found.append(Bar(start, 1, *[*prices.values(), *sums]))
     return found
 
 

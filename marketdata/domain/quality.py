@@ -1,14 +1,16 @@
 """How sound the data of one contract and trading day is: every fault counted, with a score from 0 to 1."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from math import isnan, nan
+from statistics import median
 
 import numpy as np
 
 from marketdata.domain import quality_ticks
 from marketdata.domain.bars import BarSeries, LongColumn
-from marketdata.domain.quality_activity import USUAL_DAYS, Usual, evidence, own_measure, usual_of
+from marketdata.domain.quality_activity import USUAL_DAYS, Usual, evidence, habit_of, own_measure, usual_of
 from marketdata.domain.quality_bars import (
     DayBars,
     absent,
@@ -63,30 +65,26 @@ class DayReport:
         return int(self.findings[fault].count)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Habits:
     """What each day of a period tells about the days around it."""
 
-    days: Sequence[DayBars]
-    quiet: Sequence[np.ndarray[tuple[int], np.dtype[np.bool_]]] = field(init=False)
-    moves: Sequence[float] = field(init=False)
+    def __init__(self, days: Sequence[DayBars]) -> None:
+        self._quiet = [~day.traded() for day in days]
+        self._with_bars = [place for place, day in enumerate(days) if len(day.bars)]
+        self._habits = {place: habit_of(self._quiet[place]) for place in self._with_bars}
+        self._moves = {place: typical_move(days[place].bars, days[place].step) for place in self._with_bars}
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "quiet", [~day.traded() for day in self.days])
-        object.__setattr__(self, "moves", [typical_move(day.bars, day.step) for day in self.days])
-
-    def around(self, place: int) -> list[int]:
+    def _around(self, place: int) -> list[int]:
         """The nearest days with bars, up to :data:`USUAL_DAYS` on each side."""
-        with_bars = [row for row, day in enumerate(self.days) if len(day.bars) and row != place]
-        before = [row for row in with_bars if row < place][-USUAL_DAYS:]
-        return before + [row for row in with_bars if row > place][:USUAL_DAYS]
+        before, after = bisect_left(self._with_bars, place), bisect_right(self._with_bars, place)
+        return self._with_bars[max(0, before - USUAL_DAYS) : before] + self._with_bars[after : after + USUAL_DAYS]
 
     def of(self, place: int) -> tuple[Usual | None, float]:
         """How the contract usually trades around the day, and how far its bars typically move."""
-        around = self.around(place)
-        usual = usual_of([self.quiet[row] for row in around]) or own_measure(self.quiet[place])
-        known = [self.moves[row] for row in around if self.moves[row] > 0]
-        return usual, float(np.median(known)) if known else 0.0
+        around = self._around(place)
+        usual = usual_of([self._habits[row] for row in around]) or own_measure(self._quiet[place])
+        known = [self._moves[row] for row in around if self._moves[row] > 0]
+        return usual, median(known) if known else 0.0
 
 
 def check_days(days: Sequence[DayBars], facts: Mapping[int, DayFacts], wanted: Sequence[int]) -> list[DayReport]:

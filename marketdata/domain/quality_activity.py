@@ -15,6 +15,7 @@ median over the trading days around the day; without enough of them a day that t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -35,19 +36,22 @@ NEARLY_ALWAYS = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """How a contract usually trades: its longest quiet stretch in bars, and the share of bars that are quiet."""
+    """How a contract trades on a day: its longest quiet stretch in bars, and the share of bars that are quiet."""
 
     stretch: float
     share: float
 
 
-def usual_of(days: Sequence[Flags]) -> Usual | None:
-    """The medians over days, each told by which of its bars were quiet; None where there are too few days."""
-    told = [quiet for quiet in days if len(quiet)]
-    if len(told) < FEWEST_DAYS:
+def habit_of(quiet: Flags) -> Usual:
+    """How it traded on one day, told by which of its bars were quiet."""
+    return Usual(float(stretches_of(quiet)[1].max(initial=0)), float(quiet.mean()) if len(quiet) else 0.0)
+
+
+def usual_of(days: Sequence[Usual]) -> Usual | None:
+    """The medians over days; None where there are too few."""
+    if len(days) < FEWEST_DAYS:
         return None
-    stretches = [int(stretches_of(quiet)[1].max(initial=0)) for quiet in told]
-    return Usual(float(np.median(stretches)), float(np.median([quiet.mean() for quiet in told])))
+    return Usual(median(day.stretch for day in days), median(day.share for day in days))
 
 
 def own_measure(quiet: Flags) -> Usual | None:

@@ -13,6 +13,8 @@ from marketdata.instruments import ensure_instrument, session_table
 from marketdata.locks import lock_bars
 from marketdata.models import Instrument
 
+Made = tuple[Instrument, SessionTable, BarSeries]
+
 
 def put(instrument: Instrument, bars: BarSeries) -> None:
     """Store the bars and tell their coverage."""
@@ -22,9 +24,7 @@ def put(instrument: Instrument, bars: BarSeries) -> None:
         bar_store.refresh(coverage)
 
 
-def made_minutes(
-    code: str, first: date, last: date, *, kept: float = 1.0
-) -> tuple[Instrument, SessionTable, BarSeries]:
+def made_minutes(code: str, first: date, last: date, *, kept: float = 1.0) -> Made:
     """An instrument, its hours, and bars of one minute of which a share of ``kept`` is left."""
     instrument = ensure_instrument(code, first)
     table = session_table(instrument.product)

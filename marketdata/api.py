@@ -31,6 +31,7 @@ from marketdata.serializers import (
     InstrumentDetailSerializer,
     InstrumentSerializer,
 )
+from marketdata.tick_api import TickViewSet
 from marketdata.tick_latest_api import LatestTicksView
 from quantsite.web.pagination import NewestFirstCursor
 
@@ -163,6 +164,7 @@ routes = [
     ("main-contracts", MainContractViewSet, "main-contract"),
     ("instruments", InstrumentViewSet, "instrument"),
     ("bars", BarViewSet, "bar"),
+    ("ticks", TickViewSet, "tick"),
     ("indicators", IndicatorViewSet, "indicator"),
     ("rolls", ContractRollViewSet, "roll"),
     ("settlements", DailySettlementViewSet, "settlement"),

@@ -16,11 +16,11 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
-from django.utils.translation import gettext, gettext_noop
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
-from accounts.alarms import clear_alarm, raise_alarm, register_kind
-from accounts.models import Alarm, Severity
+from accounts.alarms import clear_alarm
+from accounts.models import Alarm
+from marketdata.archive_alarms import TICK_FILE_DAMAGED, archive_succeeded, tell_archive_failed, tell_file_damaged
 from marketdata.domain.calendar import to_day_number
 from marketdata.domain.tick_series import TickSeries
 from marketdata.locks import lock_ticks
@@ -33,11 +33,6 @@ from quantsite.common.errors import RuleError
 
 log = structlog.get_logger(__name__)
 
-TICK_ARCHIVE_FAILED = register_kind("tick_archive_failed", _("Ticks could not be moved to files"))
-FAILED = gettext_noop("The ticks of %(instrument)s of %(day)s stay in the database: %(reason)s")
-TICK_FILE_DAMAGED = register_kind("tick_file_damaged", _("A file of ticks is missing or damaged"))
-IS_DAMAGED = gettext_noop("%(path)s: %(reason)s")
-
 
 class UnprovedError(RuleError):
     """A file that does not hold what was to be written; its rows stay."""
@@ -47,7 +42,7 @@ class DamagedArchiveError(RuleError):
     """A file of the catalogue that is not there or does not hold what the catalogue says."""
 
     def __init__(self, row: TickFile, reason: str) -> None:
-        text = gettext("The file of ticks %(path)s %(reason)s.") % {"path": folder() / row.path, "reason": reason}
+        text = _("The file of ticks %(path)s %(reason)s.") % {"path": folder() / row.path, "reason": reason}
         super().__init__("damaged_archive", text)
         self.reason = reason
 
@@ -155,7 +150,7 @@ def check_catalogue() -> int:
         size = path.stat().st_size if path.is_file() else None
         if size != row.bytes:
             bad.add(row.path)
-            _tell_damaged(row, "is not there" if size is None else f"has {size} bytes, not {row.bytes}")
+            tell_file_damaged(row.path, "is not there" if size is None else f"has {size} bytes, not {row.bytes}")
     raised = Alarm.objects.open().filter(code=TICK_FILE_DAMAGED).exclude(subject__in=bad)
     for subject in raised.values_list("subject", flat=True):
         if all(_is_sound(row) for row in TickFile.objects.filter(path=subject).select_related("instrument")):
@@ -180,12 +175,10 @@ def _move(run: ArchiveRun, instrument: Instrument, day: date) -> None:
     try:
         found = archive_day(instrument, day)
     except (OSError, RuleError) as error:
-        reason = str(error)
-        run.failed.append(f"{subject}: {reason}")
-        about = {"instrument": instrument.code, "day": str(day), "reason": reason}
-        raise_alarm(TICK_ARCHIVE_FAILED, subject, FAILED, Severity.WARNING, about)
+        run.failed.append(f"{subject}: {error}")
+        tell_archive_failed(subject, str(error))
         return
-    clear_alarm(TICK_ARCHIVE_FAILED, subject)
+    archive_succeeded(subject)
     if found is not None:
         run.days, run.ticks, run.bytes = run.days + 1, run.ticks + found.rows, run.bytes + found.bytes
 
@@ -232,7 +225,7 @@ def _read_current(row: TickFile) -> TickSeries:
         now = TickFile.objects.filter(instrument=row.instrument_id, trading_day=row.trading_day).first()
         if now is not None and now.pk != row.pk:
             return _read(now)
-        _tell_damaged(row, error.reason)
+        tell_file_damaged(row.path, error.reason)
         raise
 
 
@@ -250,11 +243,6 @@ def _read(row: TickFile) -> TickSeries:
     if ticks.checksum() != row.checksum or set(ticks.trading_day.tolist()) - {to_day_number(row.trading_day)}:
         raise DamagedArchiveError(row, "holds other ticks than those that were archived")
     return ticks
-
-
-def _tell_damaged(row: TickFile, reason: str) -> None:
-    log.error("file of ticks damaged", path=row.path, reason=reason)
-    raise_alarm(TICK_FILE_DAMAGED, row.path, IS_DAMAGED, Severity.CRITICAL, {"path": row.path, "reason": reason})
 
 
 def _first_line(error: BaseException) -> str:

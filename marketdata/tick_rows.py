@@ -17,6 +17,7 @@ from django.apps import apps
 from django.db import connections, models
 
 from marketdata.bar_rows import LONGEST_CLOSURE, PG_EPOCH_DAYS, PG_EPOCH_MICROSECONDS, Boundary
+from marketdata.domain.calendar import to_day_number
 from marketdata.domain.tick_series import COLUMNS, DEPTH_WIDTH, FLOATS, LONGS, TickSeries
 from quantsite.common.times import utc_to_ns
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 ARCHIVE = "marketdata.tick_archive"
 """Loaded when the first archived tick is asked for: the web process does not need Parquet before."""
+
+Key = tuple[date, int]
+"""Trading day and number of a tick: its place among those of its instrument."""
 
 _PACKED = {
     "trading_day": ("date_send(trading_day)", ">i4"),
@@ -46,22 +50,30 @@ _LENGTH = struct.Struct(">i")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is asked for: trading days, both included, and instants, ``end`` not included; None leaves a side open."""
+    """What is asked for: trading days, both included, and instants, ``end`` not included; None leaves a side open.
+
+    ``before`` leaves out the tick of this trading day and number, and all after it.
+    """
 
     first_day: date | None = None
     last_day: date | None = None
     start: datetime | None = None
     end: datetime | None = None
+    before: Key | None = None
 
     @classmethod
-    def of(cls, start: Boundary, end: Boundary) -> "Span":
+    def of(cls, start: Boundary, end: Boundary, before: Key | None = None) -> "Span":
         """As :meth:`TickQuerySet.series` takes them; instants bound the trading days too."""
         from_instant, to_instant = isinstance(start, datetime), isinstance(end, datetime)
+        last_day = end.date() + LONGEST_CLOSURE if isinstance(end, datetime) else end
+        if before is not None:
+            last_day = min(before[0], last_day or before[0])
         return cls(
             first_day=start.date() - timedelta(days=1) if isinstance(start, datetime) else start,
-            last_day=end.date() + LONGEST_CLOSURE if isinstance(end, datetime) else end,
+            last_day=last_day,
             start=start if from_instant else None,  # type: ignore[arg-type]
             end=end if to_instant else None,  # type: ignore[arg-type]
+            before=before,
         )
 
     def conditions(self) -> Iterator[tuple[str, Any]]:
@@ -70,6 +82,8 @@ class Span:
         for condition, value in (*named, ("time >= %s", self.start), ("time < %s", self.end)):
             if value is not None:
                 yield condition, value
+        if self.before is not None:
+            yield f"NOT (trading_day = '{self.before[0]}' AND seq >= %s)", self.before[1]
 
     def cut(self, ticks: TickSeries) -> TickSeries:
         """The ticks whose instants lie inside; their days do already."""
@@ -78,6 +92,8 @@ class Span:
             inside &= ticks.time >= utc_to_ns(self.start)
         if self.end is not None:
             inside &= ticks.time < utc_to_ns(self.end)
+        if self.before is not None:
+            inside &= (ticks.trading_day != to_day_number(self.before[0])) | (ticks.seq < self.before[1])
         return ticks if inside.all() else ticks.take(inside)
 
 
@@ -94,9 +110,16 @@ class TickQuerySet(models.QuerySet[Any]):
         """
         return self._both(instrument, Span.of(start, end), limit, newest=False)
 
-    def newest(self, instrument: "Instrument", limit: int, start: Boundary = None, end: Boundary = None) -> TickSeries:
-        """The last ``limit`` ticks of what :meth:`series` would give, in the same order."""
-        return self._both(instrument, Span.of(start, end), limit, newest=True)
+    def newest(
+        self,
+        instrument: "Instrument",
+        limit: int,
+        start: Boundary = None,
+        end: Boundary = None,
+        before: Key | None = None,
+    ) -> TickSeries:
+        """The last ``limit`` ticks of what :meth:`series` would give, in the same order; of those before ``before``."""
+        return self._both(instrument, Span.of(start, end, before), limit, newest=True)
 
     def stored(self, instrument: "Instrument", start: Boundary = None, end: Boundary = None) -> TickSeries:
         """Only the ticks that are rows: what an archiver moves."""

@@ -1,7 +1,7 @@
 """REST of the quote page: a person's watchlist, and when an instrument trades."""
 
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from django.urls import path
@@ -24,14 +24,14 @@ from quantsite.common.times import ns_to_utc, utc_to_ns
 
 
 class WatchedSerializer(InstrumentSerializer):
-    """One line of a watchlist: the instrument's facts, its product's names, and which source publishes its ticks."""
+    """One line of a watchlist: the instrument's facts, its product's names, and the source of its ticks, null for none."""
 
-    source = serializers.CharField(source="feed.source", default="")
+    feed = serializers.CharField(source="feed.source", default=None, allow_null=True)
     product_name = serializers.CharField(source="product.name_en")
     product_name_zh = serializers.CharField(source="product.name_zh")
 
     class Meta(InstrumentSerializer.Meta):
-        fields = [*InstrumentSerializer.Meta.fields, "product_name", "product_name_zh", "source"]
+        fields = [*InstrumentSerializer.Meta.fields, "product_name", "product_name_zh", "feed"]
 
 
 class WatchSerializer(serializers.Serializer[Any]):
@@ -146,8 +146,7 @@ def _lines(user: User) -> Any:
 
 def _caller(request: Request) -> User:
     """The caller; the permission was asked before, so it is somebody."""
-    user: User = request.user
-    return user
+    return cast(User, request.user)
 
 
 routes: list[Any] = []

@@ -182,14 +182,14 @@ class Page {
 
   paint() {
     this.watched.forEach((instrument) => {
-      const source = this.sources.of(instrument.source);
+      const source = this.sources.of(instrument.feed);
       const tick = this.ticks.get(instrument.code);
       if (tick) this.list.show(instrument.code, tick, source ? source.now - tick.time : NaN, this.band.stale(source));
     });
     const instrument = this.known.get(this.code);
     if (!instrument) return;
     const live = this.ticks.get(this.code);
-    this.band.show(this.sources.of(instrument.source), instrument, at(addresses.hours, this.code), live);
+    this.band.show(this.sources.of(instrument.feed), instrument, at(addresses.hours, this.code), live);
     if (!this.fresh.delete(this.code)) return;
     const tick = live || this.candles.lastKnown();
     this.band.origin(live ? "" : tick && tick.bar);

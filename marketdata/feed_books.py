@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from accounts.leases import Held
-from marketdata import feed_alarms
+from marketdata import feed_alarms, heartbeat
 from marketdata.domain.contract import Contract
 from marketdata.feed_claims import claim, give_up
 from marketdata.instruments import contract_of
@@ -94,6 +94,7 @@ class FeedBooks:
         self._thread.join()
         self._write(last)
         give_up(self._source, self._held)
+        heartbeat.still("feed")
 
     def ask(self, instruments: Iterable[Instrument]) -> list[Instrument]:
         """Claim instruments; gives those that are ours and were not before, refuses are told as alarms."""
@@ -110,6 +111,7 @@ class FeedBooks:
     def look(self) -> None:
         """Once: write the row, look at what is wanted, tell of the stream."""
         self._write(self._tell())
+        heartbeat.beat("feed")
         if self._wants is not None:
             self._follow_wishes(list(self._wants()))
         now = self._stream()

@@ -10,7 +10,6 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from accounts.leases import take
 from accounts.models import Alarm, Lease, Severity
@@ -255,21 +254,3 @@ def test_a_lag_is_told_and_taken_back(source: str) -> None:
         assert open_alarms(source)[RECORDER_BEHIND].values["seconds"] >= 60
         write(source, "7-2", ticks(RB, LIVE + 1, LIVE + 1, received=time.time_ns()))
         wait_for(lambda: RECORDER_BEHIND not in open_alarms(source))
-
-
-def test_a_broken_connection_heals(source: str) -> None:
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no connection to break")
-    with recording(source):
-        for number in range(1, 31):
-            write(source, f"7-{number}", ticks(RB, LIVE + number - 1, LIVE + number - 1))
-            if number % 10 == 0:
-                with connection.cursor() as cursor:
-                    cursor.execute(
-                        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                    )
-            time.sleep(0.05)
-        wait_for(lambda: reached(source, "7-30"))
-    assert seqs() == [*range(LIVE, LIVE + 30)]
-    assert not TickGap.objects.exists()

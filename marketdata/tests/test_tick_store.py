@@ -2,10 +2,13 @@
 
 from datetime import UTC, date, datetime
 from math import nan
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as tries
 from hypothesis import strategies as st
 
 from marketdata.domain.tick_series import DEPTH_WIDTH, FLOATS, TickSeries
@@ -13,6 +16,7 @@ from marketdata.domain.ticks import Tick
 from marketdata.instruments import ensure_instrument
 from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY, NINE, tick, ticks
+from marketdata.tick_archive import archive_day
 from marketdata.tick_models import Tick as TickRow
 from marketdata.tick_store import insert_messages, insert_ticks
 
@@ -94,11 +98,28 @@ def test_a_limit_takes_the_first_or_the_newest(rb: Instrument, limit: int) -> No
     assert keys(TickRow.objects.newest(rb, limit)) == everything[max(0, 6 - limit) :]
 
 
+@pytest.mark.parametrize("limit", [0, 1, 5, 6, 9, 100])
+def test_limits_count_rows_and_files_together(rb: Instrument, limit: int, settings: Any, tmp_path: Path) -> None:
+    """The second of three days is in a file; a tick that came late for it is a row again."""
+    settings.TICK_DIR = tmp_path
+    keys = {rb.code: rb.pk}
+    everything = [tick(rb.code, seq, day=DAY + day) for day in (1, 2, 3) for seq in (1, 2, 3)]
+    insert_messages([one for one in everything if one != everything[4]], keys)
+    archive_day(rb, date(2024, 1, 2))
+    assert TickRow.objects.filter(trading_day=date(2024, 1, 2)).count() == 0
+    insert_messages(everything[3:6], keys)
+    expected = [repr(one) for one in everything]
+    assert [repr(one) for one in TickRow.objects.series(rb, limit=limit).rows()] == expected[:limit]
+    assert [repr(one) for one in TickRow.objects.newest(rb, limit).rows()] == expected[max(0, 9 - limit) :]
+    moment = datetime.fromtimestamp(everything[4].time / 1e9, UTC)
+    assert [repr(one) for one in TickRow.objects.series(rb, moment, limit=limit).rows()] == expected[4:][:limit]
+
+
 FIGURE = st.one_of(st.just(nan), st.floats(min_value=-1e12, max_value=1e12, allow_subnormal=False))
 LONG = st.integers(min_value=0, max_value=2**62)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(st.lists(FIGURE, min_size=len(FLOATS), max_size=len(FLOATS)), LONG, LONG, st.booleans()),

@@ -5,12 +5,15 @@ import threading
 from argparse import ArgumentParser
 from typing import Any
 
-from accounts.commands import ActorCommand
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.commands import sentence
 from marketdata.recorder import Recorder
 from marketdata.recorder_again import store_again
+from quantsite.common.errors import RuleError
 
 
-class Command(ActorCommand):
+class Command(BaseCommand):
     """Records until SIGTERM or Ctrl-C, then drains the streams and ends."""
 
     help = "Write ticks, final bars and settlement prices of all sources into the database; one recorder at a time."
@@ -31,5 +34,8 @@ class Command(ActorCommand):
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
-        Recorder(options["source"]).run(stop)
+        try:
+            Recorder(options["source"]).run(stop)
+        except RuleError as error:
+            raise CommandError(sentence(error)) from error
         self.stdout.write("drained and ended")

@@ -14,7 +14,7 @@ from quantsite.web.pagination import NewestFirstCursor
 PAGE_SIZE = 100
 
 
-class WeighedSerializer(serializers.Serializer[Any]):
+class WeighedContractSerializer(serializers.Serializer[Any]):
     """A contract at the close of the day that was looked at: lots as published, null where unknown."""
 
     contract = serializers.CharField()
@@ -24,16 +24,16 @@ class WeighedSerializer(serializers.Serializer[Any]):
     close = serializers.FloatField(allow_null=True)
 
 
-class ReasonSerializer(serializers.Serializer[Any]):
+class RollReasonSerializer(serializers.Serializer[Any]):
     """What the rule saw: its figures, the contract chosen, the one before, and the runner-up."""
 
     said = serializers.CharField()
     ratio = serializers.FloatField()
     volume_share = serializers.FloatField()
     leave_days = serializers.IntegerField()
-    main = WeighedSerializer()
-    present = WeighedSerializer(allow_null=True)
-    rival = WeighedSerializer(allow_null=True)
+    main = WeighedContractSerializer()
+    present = WeighedContractSerializer(allow_null=True)
+    rival = WeighedContractSerializer(allow_null=True)
 
 
 class MainContractSerializer(serializers.ModelSerializer[MainContractDay]):
@@ -48,7 +48,7 @@ class MainContractSerializer(serializers.ModelSerializer[MainContractDay]):
         model = MainContractDay
         fields = ["product", "exchange", "trading_day", "contract", "rolled", "rule", "decided_from", "reason"]
 
-    @extend_schema_field(ReasonSerializer())
+    @extend_schema_field(RollReasonSerializer())
     def get_reason(self, row: MainContractDay) -> Any:
         """As it was stored with the decision."""
         return row.reason

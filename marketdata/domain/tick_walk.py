@@ -20,6 +20,8 @@ PULL = 0.0002
 LOTS_A_TICK = 12.0
 LIMIT_SHARE = 0.08
 LEVELS = 5
+LEAST_TICKS = 100.0
+"""A walk begins at so many price ticks at least: nearer to 0 its limits would leave it no room."""
 
 
 @dataclass
@@ -44,7 +46,8 @@ class TickWalk:
     def __init__(self, contract: Contract, price: float, seed: int, *, totals: DayTotals | None = None) -> None:
         self.contract = contract
         self._random = Random(seed)  # noqa: S311 - no secret
-        self._base = max(1.0, round(price / contract.price_tick))
+        self._base = max(LEAST_TICKS, round(price / contract.price_tick))
+        self._last = round(self._base * contract.price_tick, 10)
         self._level = self._base
         self._previous = self._base
         self._interest = 1_500_000
@@ -56,27 +59,25 @@ class TickWalk:
         if day.trading_day != trading_day:
             day = self._totals = DayTotals(trading_day)
             self._previous = round(self._level)
-        last = self._price() if settled else self._trade(day)
-        return self._record(day, last, time, settled=settled)
+        if not settled:
+            self._trade(day)
+        return self._record(day, self._last, time, settled=settled)
 
-    def _price(self) -> float:
-        return round(round(self._level) * self.contract.price_tick, 10)
-
-    def _trade(self, day: DayTotals) -> float:
-        """Move the price and trade some lots at it."""
+    def _trade(self, day: DayTotals) -> None:
+        """Move the price, and mostly trade some lots at it."""
         low, high = self._previous * (1 - LIMIT_SHARE), self._previous * (1 + LIMIT_SHARE)
         moved = self._level + self._random.gauss(0, STEP_SHARE * self._base) - PULL * (self._level - self._base)
         self._level = min(max(moved, low + 1, 1.0), high - 1)
-        price = self._price()
         lots = int(self._random.expovariate(1 / LOTS_A_TICK)) + (not day.volume)
+        if not lots:
+            return
+        price = self._last = round(round(self._level) * self.contract.price_tick, 10)
         day.volume += lots
         day.turnover += lots * price * self.contract.multiplier
+        day.open = day.open or price
+        day.high = max(day.high, price)
+        day.low = min(day.low, price) if day.low else price
         self._interest = max(1, self._interest + self._random.randint(-lots, lots))
-        if lots:
-            day.open = day.open or price
-            day.high = max(day.high, price)
-            day.low = min(day.low, price) if day.low else price
-        return price
 
     def _record(self, day: DayTotals, last: float, time: int, *, settled: bool) -> RawTick:
         tick = self.contract.price_tick

@@ -10,8 +10,7 @@ from marketdata.domain.bars import BarSeries
 from marketdata.domain.indicator_parameters import Given, parsed_parameters
 from marketdata.domain.indicator_values import Values, final_values, joined
 from marketdata.domain.talib_catalogue import Indicator, Value, find_indicator
-from marketdata.instruments import find_instrument
-from marketdata.klines import Klines, read_klines
+from marketdata.klines import KlineReader, Klines
 from marketdata.models import Instrument
 from quantsite.common.times import ns_to_utc
 
@@ -59,9 +58,9 @@ def calculate_indicators(  # noqa: PLR0917 - the range comes last and may be lef
     require(actor, "marketdata.view_bar")
     indicator = find_indicator(name)
     parameters = parsed_parameters(indicator, params or {})
-    row = find_instrument(instrument) if isinstance(instrument, str) else instrument
-    klines = read_klines(row, interval, start, end, limit)
-    found = final_values(indicator, parameters, klines.bars, _before(row, klines.bars))
+    reader = KlineReader(instrument, interval)
+    klines = reader.read(start, end, limit)
+    found = final_values(indicator, parameters, klines.bars, _before(reader, klines.bars))
     return IndicatorSeries(klines, indicator, parameters, found.values, found.begins)
 
 
@@ -69,18 +68,16 @@ def indicator_history(instrument: Instrument | str, interval: str, name: str, pa
     """The newest closed bars that a live indicator must begin with for its values to be final; all where it adds up."""
     indicator = find_indicator(name)
     parameters = parsed_parameters(indicator, params or {})
-    row = find_instrument(instrument) if isinstance(instrument, str) else instrument
-    newest = read_klines(row, interval, limit=1).bars
+    reader = KlineReader(instrument, interval)
+    newest = reader.read(limit=1).bars
     if not len(newest):
         return newest
-    before = final_values(indicator, parameters, newest, _before(row, newest)).before
-    return joined(_before(row, newest)(before), newest) if before else newest
+    earlier = _before(reader, newest)
+    return joined(earlier(final_values(indicator, parameters, newest, earlier).before), newest)
 
 
-def _before(instrument: Instrument, bars: BarSeries) -> Callable[[int | None], BarSeries]:
+def _before(reader: KlineReader, bars: BarSeries) -> Callable[[int | None], BarSeries]:
     def read(count: int | None) -> BarSeries:
-        if count == 0:
-            return bars.take(slice(0, 0))
-        return read_klines(instrument, bars.interval, end=ns_to_utc(int(bars.start[0])), limit=count).bars
+        return bars.take(slice(0, 0)) if count == 0 else reader.read(None, ns_to_utc(int(bars.start[0])), count).bars
 
     return read

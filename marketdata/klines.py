@@ -95,23 +95,24 @@ def read_klines(
     limit: int | None = None,
 ) -> Klines:
     """What :func:`get_kline_data` gives, and the basis; for doors that have asked for the permission."""
-    name = interval_name(parse_interval(interval))
-    row = find_instrument(instrument) if isinstance(instrument, str) else instrument
-    return _Reader(row, name).read(start, end, limit)
+    return KlineReader(instrument, interval).read(start, end, limit)
 
 
-class _Reader:
-    """One question: the rows that it needs are read when they are needed."""
+class KlineReader:
+    """Reads bars of one instrument and interval, several times if need be; what it must know for that it asks once.
 
-    def __init__(self, instrument: Instrument, interval: str) -> None:
-        self.instrument = instrument
-        self.interval = interval
+    Raises ``MissingError`` ``unknown_instrument``, ``RuleError`` ``invalid_interval``.
+    """
 
-    def read(self, start: Boundary, end: Boundary, limit: int | None) -> Klines:
+    def __init__(self, instrument: Instrument | str, interval: str) -> None:
+        self.interval = interval_name(parse_interval(interval))
+        self.instrument = find_instrument(instrument) if isinstance(instrument, str) else instrument
+
+    def read(self, start: Boundary = None, end: Boundary = None, limit: int | None = None) -> Klines:
         """The newest ``limit`` bars of a range, gathered from the newest piece backwards."""
         bars = BarSeries.empty(self.instrument.code, self.interval)
         parts: list[BasisPart] = []
-        for piece in reversed(self._pieces()):
+        for piece in reversed(self._pieces):
             wanted = None if limit is None else limit - len(bars)
             if wanted == 0:
                 break
@@ -127,6 +128,7 @@ class _Reader:
         """Drawn only where bars are put together."""
         return session_table(self.instrument.product)
 
+    @cached_property
     def _pieces(self) -> Sequence[Piece]:
         rows = BarCoverage.objects.filter(instrument=self.instrument.pk, bars__gt=0)
         stored = [

@@ -4,7 +4,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-NOT_BENCHMARKS = {"__init__", "__main__", "figures", "ready", "walk", "presets"}
+NOT_BENCHMARKS = {
+    "__init__",
+    "__main__",
+    "fanout_app",
+    "fanout_clients",
+    "fanout_server",
+    "figures",
+    "ready",
+    "walk",
+    "presets",
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -10,7 +10,7 @@ GROUP = "fanout"
 STOCK_PATH = "/ws/stock/"
 
 
-class StockConsumer(AsyncWebsocketConsumer):
+class StockConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """As Channels' tutorial has it: join a group, send what comes."""
 
     async def connect(self) -> None:
@@ -19,7 +19,7 @@ class StockConsumer(AsyncWebsocketConsumer):
         await self.accept()
         await self.send(text_data='{"type":"snapshot"}')
 
-    async def disconnect(self, code: int) -> None:
+    async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
         """Leave."""
         await self.channel_layer.group_discard(GROUP, self.channel_name)
 

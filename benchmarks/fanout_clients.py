@@ -10,16 +10,13 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from itertools import pairwise
-
-import msgspec
+from dataclasses import dataclass
 
 MARK = b'"volume":'
 PACKED_MARK = b"\xa6volume\xcf"
 UPDATE = b'"update"'
 PACKED_UPDATE = b"\xa6update"
 HANDSHAKE_SECONDS = 120.0
-unpack_time = msgspec.msgpack.Decoder(int).decode
 
 
 class Samples:
@@ -57,10 +54,8 @@ class Listener(asyncio.Protocol):
         self.buffer = b""
         self.open = False
         self.count = 0
-        self.bytes = 0
         self.close_code: int | None = None
         self.lost = False
-        self.kept: list[bytes] | None = None
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,7 +63,7 @@ class Listener(asyncio.Protocol):
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
         self.transport.write(self.request)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Note it."""
         self.lost = True
         if not self.ready.done():
@@ -123,8 +118,6 @@ class Listener(asyncio.Protocol):
     def update(self, opcode: int, data: bytes, start: int, end: int, now: int) -> None:
         """Note how old the message is."""
         self.count += 1
-        if self.kept is not None:
-            self.kept.append(data[start:end])
         if not self.samples.on:
             return
         if opcode == 0x1:
@@ -136,38 +129,37 @@ class Listener(asyncio.Protocol):
         self.samples.values.append(now - sent)
 
 
-async def connect(port: int, path: str, protocols: str, channels: Sequence[str], samples: Samples) -> Listener:
+@dataclass(frozen=True)
+class Door:
+    """Where clients go, and what they ask for there."""
+
+    port: int
+    path: str
+    protocols: str = ""
+    channels: tuple[str, ...] = ()
+
+    def listener(self, samples: Samples) -> Listener:
+        """A client that is not connected yet."""
+        asked = {"op": "subscribe", "id": 1, "channels": list(self.channels)}
+        hello = json.dumps(asked).encode() if self.channels else b""
+        return Listener(f"127.0.0.1:{self.port}", self.path, self.protocols, hello, samples)
+
+
+async def connect(door: Door, samples: Samples) -> Listener:
     """A client that has its first snapshot. Raises ``ConnectionError``."""
     loop = asyncio.get_running_loop()
-    hello = json.dumps({"op": "subscribe", "id": 1, "channels": list(channels)}).encode() if channels else b""
-    host = f"127.0.0.1:{port}"
-    _transport, client = await loop.create_connection(
-        lambda: Listener(host, path, protocols, hello, samples), "127.0.0.1", port
-    )
+    _transport, client = await loop.create_connection(lambda: door.listener(samples), "127.0.0.1", door.port)
     async with asyncio.timeout(HANDSHAKE_SECONDS):
         await client.ready
     return client
 
 
-async def connect_many(
-    number: int, port: int, path: str, protocols: str, channels: Sequence[str], samples: Samples, at_once: int = 20
-) -> list[Listener]:
+async def connect_many(number: int, door: Door, samples: Samples, at_once: int = 20) -> list[Listener]:
     """That many clients, ``at_once`` of them shaking hands at a time."""
     gate = asyncio.Semaphore(at_once)
 
     async def one() -> Listener:
         async with gate:
-            return await connect(port, path, protocols, channels, samples)
+            return await connect(door, samples)
 
     return list(await asyncio.gather(*(one() for _ in range(number))))
-
-
-def spread(clients: Sequence[Listener]) -> int:
-    """The difference between who has most updates and who has fewest."""
-    counts = sorted(client.count for client in clients)
-    return counts[-1] - counts[0] if counts else 0
-
-
-def steady(numbers: Sequence[int]) -> bool:
-    """Whether numbers ascend one by one."""
-    return all(second == first + 1 for first, second in pairwise(numbers))

@@ -1,5 +1,9 @@
 """Measures the fan-out on the servers that ``benchmarks.fanout`` started; see there."""
 
+from benchmarks import ready  # noqa: F401  (before any model)
+
+# isort: split
+
 import asyncio
 import gc
 import subprocess
@@ -10,11 +14,6 @@ from contextlib import contextmanager
 from datetime import date
 
 import uvloop
-
-from benchmarks import ready  # noqa: F401 - sets Django up
-from benchmarks.fanout_app import GROUP, STOCK_PATH
-from benchmarks.fanout_clients import Listener, Samples, connect_many
-from benchmarks.figures import Figure, show
 from channels.layers import get_channel_layer
 from django.contrib.auth.models import Group
 from django.core.management import call_command
@@ -22,6 +21,9 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
 from accounts.roles import TRADER
+from benchmarks.fanout_app import GROUP, STOCK_PATH
+from benchmarks.fanout_clients import Door, Listener, Samples, connect_many
+from benchmarks.figures import Figure, show
 from marketdata import stream
 from marketdata.domain.ticks import Tick, encode
 from marketdata.hub_messages import Message, tick_data
@@ -110,7 +112,9 @@ async def measured(
     return figures, p99
 
 
-async def table(what: str, grow: Callable[[int], Awaitable[list[Listener]]], samples: Samples, publish: Publish) -> dict[str, float]:
+async def table(
+    what: str, grow: Callable[[int], Awaitable[list[Listener]]], samples: Samples, publish: Publish
+) -> dict[str, float]:
     """All cells, the crowd growing; gives the p99 of each."""
     clients: list[Listener] = []
     found: dict[str, float] = {}
@@ -130,13 +134,14 @@ async def table(what: str, grow: Callable[[int], Awaitable[list[Listener]]], sam
 async def hub_table(port: int, token: str, protocol: str, what: str, epoch: int) -> dict[str, float]:
     """Through the stream and the hub."""
     publisher = stream.publisher(SOURCE, epoch)
+    door = Door(port, MARKET_PATH, f"{protocol}, bearer.{token}", (CHANNEL,))
     samples = Samples()
 
     async def publish(number: int) -> None:
         publisher.send(encode(tick_of(number)))
 
     async def grow(number: int) -> list[Listener]:
-        return await connect_many(number, port, MARKET_PATH, f"{protocol}, bearer.{token}", [CHANNEL], samples)
+        return await connect_many(number, door, samples)
 
     await publish(0)
     try:
@@ -155,7 +160,7 @@ async def stock_table(port: int) -> dict[str, float]:
         await layer.group_send(GROUP, {"type": "tick", "text": text})
 
     async def grow(number: int) -> list[Listener]:
-        return await connect_many(number, port, STOCK_PATH, "", [], samples)
+        return await connect_many(number, Door(port, STOCK_PATH), samples)
 
     return await table("channels groups", grow, samples, publish)
 

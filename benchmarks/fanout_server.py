@@ -8,7 +8,7 @@ import threading
 
 import uvicorn
 
-from quantsite.management.commands.run_platform import configuration
+from quantsite.management.commands.run_platform import configuration, load
 
 
 def end_with_input() -> None:
@@ -25,6 +25,7 @@ def main() -> None:
     config = configuration()
     config.app = "benchmarks.fanout_app:application"
     config.timeout_graceful_shutdown = 1
+    load(config)
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=end_with_input, daemon=True).start()
     uvicorn.Server(config).run(sockets=[listener])

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from marketdata import hub_rows
 from marketdata.domain.ticks import BarMessage, Clock, Message, Tick, unframe
 from marketdata.hub_channels import Channel
-from marketdata.hub_clients import Client
+from marketdata.hub_clients import Batch, Client
 from marketdata.hub_forming import Forming
 from marketdata.hub_lag import observe_lag
 from marketdata.hub_opener import Shelf
@@ -45,7 +45,8 @@ class Hub:
     def __init__(self) -> None:
         self.market = Market()
         self.forming = Forming()
-        self.shelf = Shelf(self.market, self.forming)
+        self.batch = Batch()
+        self.shelf = Shelf(self.batch, self.market, self.forming)
         self.clients: set[Client] = set()
         self._asked: Counter[int] = Counter()
         self._tasks: list[asyncio.Task[None]] = []
@@ -59,7 +60,7 @@ class Hub:
         self.clients.add(client)
         if not any(not task.done() for task in self._tasks):
             self._tasks = [
-                asyncio.create_task(StreamFollower(self.on_frame).run()),
+                asyncio.create_task(StreamFollower(self.on_frame, self.batch.flush).run()),
                 asyncio.create_task(self._beats()),
             ]
 
@@ -111,7 +112,10 @@ class Hub:
     # --- the market ----------------------------------------------------------------------------------------
 
     def on_frame(self, source: str, name: str, frame: bytes) -> None:
-        """Take one frame of a stream; ``name`` is its id. One that cannot be read is logged and left out."""
+        """Take one frame of a stream; ``name`` is its id. One that cannot be read is logged and left out.
+
+        What it brings waits in the batch: flush it before the loop goes on.
+        """
         try:
             messages = unframe(frame)
         except msgspec.DecodeError:
@@ -161,12 +165,14 @@ class Hub:
     def _tell_forming(self) -> None:
         moved, self.forming.moved = self.forming.moved, set()
         self.shelf.on_forming(moved)
+        self.batch.flush()
 
     def _sweep(self) -> None:
         """Tell the status, cut dead connections, forget what has been idle for long."""
         now = time.monotonic()
         if self.shelf.status is not None:
             self.shelf.status.beat()
+            self.batch.flush()
         for client in [client for client in self.clients if client.dead(now)]:
             log.info("dead socket cut", user=client.user_id, waiting=client.waiting)
             client.cut()

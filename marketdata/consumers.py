@@ -15,6 +15,7 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from accounts.audit import record_refusal
+from marketdata import hub_rows
 from marketdata.broadcast import hub
 from marketdata.hub_clients import Client, Wire
 from marketdata.hub_messages import pack
@@ -24,7 +25,6 @@ from quantsite.common.errors import RuleError
 from quantsite.web.direct import writer_of
 from quantsite.web.sockets import PROTOCOL, ConsoleConsumer
 
-VIEW_TICK = "marketdata.view_tick"
 PACKED_PROTOCOL = "quantsite.v1.msgpack"
 """The same messages as msgpack, in binary frames; what the client sends stays JSON."""
 
@@ -73,7 +73,7 @@ class MarketConsumer(ConsoleConsumer):
 
     def may_listen(self) -> bool:
         """Whether the user's role sees live prices."""
-        return bool(self.scope["user"].has_perm(VIEW_TICK))
+        return hub_rows.sees_ticks(self.scope["user"].pk)
 
     def refused(self) -> None:
         """A role without market data asked to listen: the audit trail has it."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from marketdata.domain.ticks import BarMessage, Tick
 from marketdata.hub_books import Book
-from marketdata.hub_clients import FIGURES, Client, Wire
+from marketdata.hub_clients import FIGURES, Batch, Client, Wire
 from marketdata.hub_messages import Message, bar_data, tick_data
 from marketdata.hub_state import Market
 
@@ -15,8 +15,9 @@ class Channel:
     ``idle_since`` is when the last listener left (``time.monotonic()``), None while there is one.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, batch: Batch) -> None:
         self.name = name
+        self._batch = batch
         self.seq = 0
         self.idle_since: float | None = None
         self.listeners: dict[Wire, dict[Client, None]] = {wire: {} for wire in Wire}
@@ -38,27 +39,22 @@ class Channel:
         return self._snapshot
 
     def publish(self, data: Any, *, conflate: bool) -> None:
-        """Send ``data`` to all who listen, each form of it made once; of those that are slow each keeps the newest."""
+        """Give ``data`` to the batch for all who listen, each form of it made once."""
         self.seq += 1
         message = Message("update", self.name, self.seq, data)
         FIGURES.messages += 1
         for wire, clients in self.listeners.items():
             if not clients:
                 continue
-            form = wire.form(message)
             FIGURES.sent += len(clients)
-            for client in clients:
-                if client.clear:
-                    client.write(form)
-                else:
-                    client.keep(message, conflate=conflate)
+            self._batch.add(clients, message, wire.form(message), conflate=conflate)
 
 
 class TickChannel(Channel):
     """The ticks of one instrument."""
 
-    def __init__(self, name: str, code: str, market: Market) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, batch: Batch, code: str, market: Market) -> None:
+        super().__init__(name, batch)
         self._code = code
         self._market = market
 
@@ -75,8 +71,8 @@ class TickChannel(Channel):
 class BarChannel(Channel):
     """The bars of one instrument and interval."""
 
-    def __init__(self, name: str, book: Book) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, batch: Batch, book: Book) -> None:
+        super().__init__(name, batch)
         self._book = book
         self._told: BarMessage | None = None
 
@@ -103,8 +99,8 @@ class BarChannel(Channel):
 class StatusChannel(Channel):
     """Sources, market clocks and data age, once a second."""
 
-    def __init__(self, name: str, market: Market) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, batch: Batch, market: Market) -> None:
+        super().__init__(name, batch)
         self._market = market
 
     def state(self) -> Any:

@@ -5,7 +5,7 @@ conflated waits for it (one each), and those that may not wait in their order, u
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from operator import attrgetter
 from time import monotonic
@@ -75,7 +75,10 @@ FIGURES = Figures()
 
 
 class Client:
-    """A connection. ``clear``: whether it takes messages at once; whoever sends looks at it first."""
+    """A connection. ``clear``: whether it takes messages at once; whoever sends looks at it first.
+
+    ``out`` is what a :class:`Batch` has gathered for it.
+    """
 
     __slots__ = (
         "_held",
@@ -85,6 +88,7 @@ class Client:
         "channels",
         "clear",
         "closed",
+        "out",
         "stalled_at",
         "user_id",
         "wire",
@@ -101,6 +105,7 @@ class Client:
         self.closed = False
         self.stalled_at = 0.0
         self.channels: set[str] = set()
+        self.out: list[bytes] = []
         self._left = 0
         self._held: dict[str, Message] = {}
         self._queue: deque[bytes] = deque()
@@ -193,6 +198,38 @@ class Client:
         self.writer.close(CLOSE_TOO_SLOW, "too slow: bars would have been lost")
 
     def _drop(self) -> None:
+        self.out.clear()
         self._held.clear()
         self._queue.clear()
         self._queued_bytes = 0
+
+
+class Batch:
+    """Gathers what one look at the stream brings, so that each connection is written to once.
+
+    A write costs a system call, some eight microseconds, however short it is. Whoever publishes calls :meth:`flush`
+    before it gives up the loop.
+    """
+
+    __slots__ = ("_touched",)
+
+    def __init__(self) -> None:
+        self._touched: list[Client] = []
+
+    def add(self, clients: Iterable[Client], message: Message, form: bytes, *, conflate: bool) -> None:
+        """One message for these connections, all of one wire, in its form."""
+        touch = self._touched.append
+        for client in clients:
+            if client.clear:
+                if not client.out:
+                    touch(client)
+                client.out.append(form)
+            else:
+                client.keep(message, conflate=conflate)
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        touched, self._touched = self._touched, []
+        for client in touched:
+            out, client.out = client.out, []
+            client.write(out[0] if len(out) == 1 else b"".join(out))

@@ -10,6 +10,7 @@ from marketdata.domain.talib_catalogue import Memory
 from marketdata.domain.ticks import BarMessage
 from marketdata.hub_books import SHOWN, Book
 from marketdata.hub_channels import Channel
+from marketdata.hub_clients import Batch
 from marketdata.hub_messages import Data, day_text, instant_text
 
 
@@ -23,8 +24,8 @@ def bars_before(live: LiveIndicator) -> int | None:
 class IndicatorChannel(Channel):
     """The values of one indicator on the bars of a book."""
 
-    def __init__(self, name: str, book: Book, live: LiveIndicator) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, batch: Batch, book: Book, live: LiveIndicator) -> None:
+        super().__init__(name, batch)
         self._book = book
         self._live = live
         self._points: deque[Data] = deque(maxlen=SHOWN)

@@ -13,6 +13,7 @@ from marketdata.domain.live_indicator import live_indicator
 from marketdata.domain.ticks import BarMessage
 from marketdata.hub_books import SHOWN, Book
 from marketdata.hub_channels import BarChannel, Channel, StatusChannel, TickChannel
+from marketdata.hub_clients import Batch
 from marketdata.hub_forming import MINUTE, Forming
 from marketdata.hub_indicators import IndicatorChannel, bars_before
 from marketdata.hub_names import STATUS, ChannelName, parse_channel
@@ -25,7 +26,8 @@ BarListener = BarChannel | IndicatorChannel
 class Shelf:
     """The open channels and books of a hub, by what they are about."""
 
-    def __init__(self, market: Market, forming: Forming) -> None:
+    def __init__(self, batch: Batch, market: Market, forming: Forming) -> None:
+        self._batch = batch
         self.channels: dict[str, Channel] = {}
         self.ticks: dict[str, TickChannel] = {}
         self.books: dict[BookKey, Book] = {}
@@ -95,12 +97,12 @@ class Shelf:
 
     async def _make(self, key: str, name: ChannelName) -> Channel:
         if name.kind == STATUS:
-            self.status = StatusChannel(key, self._market)
+            self.status = StatusChannel(key, self._batch, self._market)
             self.channels[key] = self.status
             return self.status
         await database_sync_to_async(hub_rows.check_instrument)(name.code)
         if name.kind == "tick":
-            self.ticks[name.code] = TickChannel(key, name.code, self._market)
+            self.ticks[name.code] = TickChannel(key, self._batch, name.code, self._market)
             self.channels[key] = self.ticks[name.code]
             return self.channels[key]
         channel = await (self._indicator(key, name) if name.indicator else self._bar(key, name))
@@ -109,14 +111,14 @@ class Shelf:
         return channel
 
     async def _bar(self, key: str, name: ChannelName) -> BarListener:
-        return BarChannel(key, await self._book(name.code, name.interval))
+        return BarChannel(key, self._batch, await self._book(name.code, name.interval))
 
     async def _indicator(self, key: str, name: ChannelName) -> BarListener:
         # In a thread: the first one loads TA-Lib, which takes a second.
         live = await asyncio.to_thread(live_indicator, name.indicator, dict(name.parameters))
         book = await self._book(name.code, name.interval)
         bars = await database_sync_to_async(hub_rows.last_bars)(name.code, name.interval, bars_before(live))
-        channel = IndicatorChannel(key, book, live)
+        channel = IndicatorChannel(key, self._batch, book, live)
         channel.warm(bars)
         return channel
 

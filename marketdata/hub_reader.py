@@ -20,10 +20,11 @@ OnFrame = Callable[[str, str, bytes], None]
 
 
 class StreamFollower:
-    """Hands every frame of every source to ``on_frame``, on the loop that runs it."""
+    """Hands every frame of every source to ``on_frame``, on the loop that runs it, and calls ``flush`` after some."""
 
-    def __init__(self, on_frame: OnFrame) -> None:
+    def __init__(self, on_frame: OnFrame, flush: Callable[[], None]) -> None:
         self._on_frame = on_frame
+        self._flush = flush
         self._known: list[str] = []
 
     async def run(self) -> None:
@@ -42,8 +43,10 @@ class StreamFollower:
         for source, name, data in frames:
             self._on_frame(source, name, data)
             if time.monotonic() - began > BUSY_SECONDS:
+                self._flush()
                 await asyncio.sleep(0)
                 began = time.monotonic()
+        self._flush()
 
     async def _watch_sources(self, reader: stream.AsyncReader) -> None:
         """Look for new sources now and then; a new one is warmed up before it is followed."""

@@ -13,6 +13,8 @@ from typing import Any, Protocol, cast
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
+from quantsite.web.admission import admission
+
 EXTENSION = "quantsite.direct"
 
 HIGH_WATER = 64 * 1024
@@ -74,6 +76,10 @@ class DirectWriter:
         """Send a close frame behind what is waiting; the connection is cut when that does not get through."""
         self._protocol.close_directly(code, reason)
 
+    def admitted(self) -> None:
+        """The application knows who this is: the next one may shake hands."""
+        admission().leave(self._protocol)
+
     def abort(self) -> None:
         """Cut the connection and forget what is waiting."""
         self._transport.abort()
@@ -89,11 +95,32 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.direct = DirectWriter(self)
         self.closed_directly = False
+        self._before_turn: list[bytes] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """The first bytes are the request for a socket: it is looked at when its turn comes."""
+        if self.handshake_initiated:
+            super().data_received(data)
+        elif self._before_turn is None:
+            self._before_turn = [data]
+            admission().enter(self, self._shake_hands)
+        else:
+            self._before_turn.append(data)
+
+    def _shake_hands(self) -> None:
+        waited, self._before_turn = self._before_turn or [], []
+        if self.transport.is_closing():
+            admission().leave(self)
+        else:
+            super().data_received(b"".join(waited))
 
     async def run_asgi(self) -> None:
         """Hand the writer to the application with the scope."""
         cast(dict[str, Any], self.scope)["extensions"][EXTENSION] = self.direct
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            admission().leave(self)
 
     def pause_writing(self) -> None:
         """The transport's word that too much is waiting."""
@@ -110,6 +137,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is told of a connection that is gone."""
         self.direct.flow = None
+        admission().leave(self)
         super().connection_lost(exc)
 
     def keepalive_timeout(self) -> None:

@@ -32,6 +32,7 @@ from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidTok
 
 from quantsite.common.errors import RuleError
 from quantsite.web import request_id
+from quantsite.web.direct import writer_of
 from quantsite.web.renderers import dumps
 
 log = structlog.get_logger("quantsite.sockets")
@@ -151,6 +152,9 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
             return
         self.watch = asyncio.create_task(self._close_when_refused())
         await self.opened()
+        writer = writer_of(self.scope)
+        if writer is not None:
+            writer.admitted()
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
         """Stop watching and let the subclass tidy up."""

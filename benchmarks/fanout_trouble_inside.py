@@ -1,0 +1,151 @@
+"""Measures healthy clients while others make trouble, on the servers that ``benchmarks.fanout_trouble`` started."""
+
+from benchmarks import ready  # noqa: F401  (before any model)
+
+# isort: split
+
+import asyncio
+import gc
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.fanout_clients import Door, Listener, Samples, connect, connect_many
+from benchmarks.fanout_inside import CHANNEL, MARKET_PATH, SOURCE, prepare, server, tick_of
+from benchmarks.figures import Figure, show
+from marketdata import stream
+from marketdata.domain.ticks import encode
+
+HEALTHY = 500
+RATE = 10.0
+NORMAL_SECONDS = 8.0
+STOP_SECONDS = 60.0 if "--long" in sys.argv else 15.0
+DEAD = 50
+STORM = 1_000
+
+Trouble = Callable[[Door], Awaitable[None]]
+
+
+def resident(pid: int) -> float:
+    """Memory of a process in MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * 4_096 / 1e6
+
+
+class Market:
+    """Publishes without end, to all channels that anybody here listens to."""
+
+    def __init__(self) -> None:
+        self._publisher = stream.publisher(SOURCE, 1)
+        self._number = 0
+        self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        began = time.monotonic()
+        while True:
+            self._publisher.send(encode(tick_of(self._number)))
+            self._number += 1
+            await asyncio.sleep(max(began + self._number / RATE - time.monotonic(), 0))
+
+    def close(self) -> None:
+        """Stop."""
+        self._task.cancel()
+        self._publisher.close()
+
+
+async def stopped_reader(door: Door) -> None:
+    """Reads nothing for a while, then goes on: its connection must stand, and the next price be a new one."""
+    samples = Samples()
+    client = await connect(door, samples)
+    client.transport.pause_reading()
+    await asyncio.sleep(STOP_SECONDS)
+    client.transport.resume_reading()
+    await asyncio.sleep(2.0)
+    samples.on = True
+    await asyncio.sleep(1.0)
+    show([Figure("slow reader: still connected", 0.0 if client.lost else 1.0, "")])
+    show([Figure("slow reader: age of what it gets after it has caught up", samples.percentiles((1.0,))[0], "ms")])
+    client.transport.abort()
+
+
+async def dead_readers(door: Door) -> None:
+    """Many that read nothing and never close."""
+    clients = await connect_many(DEAD, door, Samples())
+    for client in clients:
+        client.transport.pause_reading()
+    await asyncio.sleep(STOP_SECONDS)
+    for client in clients:
+        client.transport.abort()
+
+
+async def storm(door: Door) -> None:
+    """A crowd whose connections broke at once comes back at once."""
+    began = time.monotonic()
+    crowd = await connect_many(STORM, door, Samples(), STORM)
+    show([Figure(f"storm of {STORM}: all back with their snapshot after", time.monotonic() - began, "s")])
+    await asyncio.sleep(1.0)
+    for client in crowd:
+        client.transport.abort()
+
+
+async def during(name: str, trouble: Trouble, door: Door, healthy: Samples, pid: int, normal: float) -> None:
+    """The healthy clients' latency while something goes on, and the server's memory."""
+    before = resident(pid)
+    healthy.values.clear()
+    healthy.on = True
+    task = asyncio.ensure_future(trouble(door))
+    highest = before
+    while not task.done():
+        await asyncio.sleep(0.25)
+        highest = max(highest, resident(pid))
+    await task
+    healthy.on = False
+    p50, p99 = healthy.percentiles((0.5, 0.99))
+    show(
+        [
+            Figure(f"{name}: median of the others", p50, "ms"),
+            Figure(f"{name}: 99 % of the others", p99, "ms"),
+            Figure(f"{name}: 99 % of the others / normal", p99 / normal, "times"),
+            Figure(f"{name}: server's memory grew by", highest - before, "MB"),
+        ]
+    )
+    await asyncio.sleep(2.0)
+
+
+async def run(port: int, pid: int, token: str) -> None:
+    """A normal time first, then each trouble."""
+    door = Door(port, MARKET_PATH, f"quantsite.v1, bearer.{token}", (CHANNEL,))
+    market, healthy = Market(), Samples()
+    clients: list[Listener] = await connect_many(HEALTHY, door, healthy)
+    gc.collect()
+    await asyncio.sleep(2.0)
+    first = [client.count for client in clients]
+    healthy.on = True
+    await asyncio.sleep(NORMAL_SECONDS)
+    healthy.on = False
+    p50, p99 = healthy.percentiles((0.5, 0.99))
+    show([Figure(f"{HEALTHY} clients x {RATE:g}/s, normal: median", p50, "ms")])
+    show([Figure(f"{HEALTHY} clients x {RATE:g}/s, normal: 99 %", p99, "ms")])
+    show([Figure("server's memory", resident(pid), "MB")])
+    await during("one slow reader", stopped_reader, door, healthy, pid, p99)
+    await during(f"{DEAD} dead readers", dead_readers, door, healthy, pid, p99)
+    await during(f"storm of {STORM}", storm, door, healthy, pid, p99)
+    lost = sum(client.lost for client in clients)
+    counts = sorted(client.count - began for client, began in zip(clients, first, strict=True))
+    show([Figure("healthy clients lost", lost, ""), Figure("updates: most less fewest", counts[-1] - counts[0], "")])
+    market.close()
+
+
+def main() -> None:
+    """Measure."""
+    token = prepare()
+    gc.freeze()
+    with server() as (port, pid):
+        uvloop.run(run(port, pid, token))
+
+
+if __name__ == "__main__":
+    main()

@@ -154,7 +154,7 @@ class KlineReader:
         wanted = None if limit is None else (limit + 1) * parts_a_bar + parts_a_day
         finer = _stored_bars(self.instrument, source, since if start is None else start, last_day, wanted)
         made = resample(finer, self.table, self.interval)
-        made = _within(_within(self._whole(made, source), start, end), since, until)
+        made = self._whole(_within(_within(made, start, end), since, until), source)
         return made if limit is None else made.take(slice(max(len(made) - limit, 0), None))
 
     def _earlier(self, end: Boundary, until: datetime | None) -> Boundary:

@@ -26,8 +26,8 @@ had 3.7 times the open interest of b2007 and 0.71 of its volume, six days after 
 
 LEAVE_DAYS = 8
 """A contract delivered in kind is the main one only while so many trading days are left to it. Of 2,126 recorded rolls
-of commodities 8 came later than this would force them, and the latest ones of crude oil, which expires before its
-month begins, just then."""
+of commodities 8 came later than this would force them; the latest ones of crude oil, which expires before its month
+begins, came a day before."""
 
 LEAVE_DAYS_OF_EXCHANGE: Mapping[str, int] = {"CFFEX": 1}
 """Index futures keep their open interest until they settle in cash: of 48 recorded rolls 17 came with the first bar of

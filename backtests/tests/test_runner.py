@@ -61,7 +61,7 @@ def test_the_document_has_the_promised_keys_and_rounded_money(alice: User, asked
     assert set(document) == {
         *("run", "strategy", "instrument", "interval", "bars", "first_bar", "last_bar", "parameters", "costs"),
         *("capital", "volume", "statistics", "fills", "end_equity", "net_profit", "commission", "slippage"),
-        *("result_hash", "warnings", "timing", "rules", "legs"),
+        *("result_hash", "warnings", "data_quality", "timing", "rules", "legs"),
     }
     assert set(document["statistics"]) == {"standard", "vnpy"}
     parts = ("load", "prepare", "run", "statistics", "hash", "store", "total")

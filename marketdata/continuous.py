@@ -21,12 +21,13 @@ from accounts.permissions import require
 from marketdata import bar_store
 from marketdata.continuous_bars import INDEX_SERIES, Wanted, made_bars
 from marketdata.daily_facts import RAW_SERIES, MainContractDay
+from marketdata.domain.adjust import ADJUSTED_SERIES
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.instrument import InstrumentKind
 from marketdata.domain.intervals import interval_name, parse_interval
 from marketdata.instruments import ensure_instrument, session_table, trading_calendar
 from marketdata.locks import lock_bars
-from marketdata.main_state import last_finished_day
+from marketdata.main_state import last_finished_day, series_code
 from marketdata.models import Bar, BarCoverage, BarImport, Instrument, Product
 from quantsite.common.errors import ConflictError, RuleError
 
@@ -149,6 +150,9 @@ def _build(wanted: Wanted, options: BuildOptions, last: date) -> Built:
     if first is None or first > last:
         return Built(series.code, wanted.interval, text=_("nothing to build from"))
     bars = made_bars(wanted, first, last)
+    if wanted.series == RAW_SERIES and len(bars):
+        for form in ADJUSTED_SERIES:  # nothing is stored of them: they are there to be asked for
+            ensure_instrument(series_code(wanted.product, form), last)
     return _sync(bars, coverage, first, last, replace=options.replace and not imported)
 
 

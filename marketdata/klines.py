@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.permissions import require
 from marketdata import series_cache
 from marketdata.bar_rows import Boundary
+from marketdata.continuous_reads import adjusted_form, raw_series_of
 from marketdata.daily_facts import DailySettlement
 from marketdata.domain.bars import BarSeries, FloatColumn
 from marketdata.domain.calendar import from_day_number, to_day_number
@@ -79,9 +80,9 @@ def get_kline_data(  # noqa: PLR0917 - the range comes last and may be left out
 ) -> BarSeries:
     """The bars of an instrument in ascending order, the newest ``limit`` of the range; ends as in ``Bar.objects``.
 
-    Stored bars; where there are none, whole ones put together from the finest stored interval that divides this one
-    (:func:`read_klines` tells which). Raises ``RefusedError``, ``MissingError`` ``unknown_instrument``, ``RuleError``
-    ``invalid_interval``.
+    Stored bars; where there are none, whole ones put together from the finest stored interval that divides this one,
+    and for an adjusted series those of its raw one, adjusted (:func:`read_klines` tells which). Raises
+    ``RefusedError``, ``MissingError`` ``unknown_instrument``, ``RuleError`` ``invalid_interval``.
     """
     require(actor, "marketdata.view_bar")
     return read_klines(instrument, interval, start, end, limit).bars
@@ -110,6 +111,9 @@ class KlineReader:
 
     def read(self, start: Boundary = None, end: Boundary = None, limit: int | None = None) -> Klines:
         """The newest ``limit`` bars of a range, gathered from the newest piece backwards."""
+        raw = None if self._pieces else raw_series_of(self.instrument)
+        if raw is not None:
+            return self._adjusted(raw, start, end, limit)
         bars = BarSeries.empty(self.instrument.code, self.interval)
         parts: list[BasisPart] = []
         for piece in reversed(self._pieces):
@@ -121,6 +125,18 @@ class KlineReader:
                 first, last = int(found.start[0]), int(found.start[-1])
                 parts.insert(0, BasisPart(piece.source.interval, first, last, len(found)))
                 bars = joined(found, bars) if len(bars) else found
+        return Klines(bars, KlineBasis(tuple(parts)))
+
+    def _adjusted(self, raw: Instrument, start: Boundary, end: Boundary, limit: int | None) -> Klines:
+        """An adjusted series: made of the whole raw one, so that its level does not hang on the range asked for."""
+        whole = KlineReader(raw, self.interval).read()
+        bars = _within(adjusted_form(self.instrument, raw, whole.bars), start, end)
+        bars = bars if limit is None else bars.take(slice(max(len(bars) - limit, 0), None))
+        parts = []
+        for part in whole.basis.parts:
+            own = bars.between(part.first, part.last + 1).start
+            if len(own):
+                parts.append(BasisPart(part.interval, int(own[0]), int(own[-1]), len(own)))
         return Klines(bars, KlineBasis(tuple(parts)))
 
     @cached_property

@@ -8,15 +8,14 @@ import pytest
 from django.db import transaction
 
 from accounts.models import AuditEntry, User
-from marketdata import bar_store, series_cache
+from marketdata import bar_store
 from marketdata.continuous import BUILT, BuildOptions, Built, build_continuous, forget_from
-from marketdata.continuous_reads import derived_series, is_derived
 from marketdata.daily_facts import MainContractDay
-from marketdata.domain.adjust import adjusted
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import to_day_number
 from marketdata.domain.continuous import Opening, index_day
 from marketdata.instruments import ensure_instrument
+from marketdata.klines import get_kline_data, read_klines
 from marketdata.locks import lock_bars
 from marketdata.main_contracts import decide_days, fill_opens, redecide
 from marketdata.models import Bar, BarCoverage, BarImport, Instrument, Product
@@ -150,20 +149,18 @@ def test_imported_bars_are_left_alone_unless_somebody_says_append(rb: Product, t
 
 def test_adjusted_series_are_read_from_88_and_keep_their_level(rb: Product) -> None:
     build(rb)
-    back = ensure_instrument("rb889.SHFE", MON)
-    assert is_derived(back, "30m")
-    whole = derived_series(back, "30m")
-    raw, _hash = series_cache.load(Instrument.objects.get(code="rb88.SHFE"), "30m")
+    whole = get_kline_data(None, "rb889.SHFE", "30m")
+    raw = bars_of("rb88.SHFE")
     # Opens on Thursday: rb2405 3721, rb2410 3621.
     wanted = np.where(raw.trading_day >= to_day_number(THU), raw.close + 100.0, raw.close)
     assert whole.close.tolist() == wanted.tolist()
-    part = derived_series(back, "30m", FRI, FRI)
+    part = get_kline_data(None, "rb889.SHFE", "30m", FRI, FRI)
     assert part.close.tolist() == whole.close[whole.trading_day == to_day_number(FRI)].tolist()
-    newest = derived_series(ensure_instrument("rb888r.SHFE", MON), "30m", TUE, TUE)
-    assert newest.close[0] == pytest.approx(3_720.0 * 3_632.0 / 3_732.0)
-    assert not is_derived(Instrument.objects.get(code="rb88.SHFE"), "30m")
-    assert len(derived_series(ensure_instrument("hc889.SHFE", MON), "30m")) == 0
-    assert adjusted(raw, [], "889", "x").close.tolist() == raw.close.tolist()
+    newest = read_klines("rb888r.SHFE", "30m", TUE, WED, limit=13)
+    assert newest.bars.close[1] == pytest.approx(3_721.0 * 3_632.0 / 3_732.0), "the closes of Wednesday"
+    assert [(part.interval, part.bars) for part in newest.basis.parts] == [("30m", 13)]
+    assert get_kline_data(None, "rb888.SHFE", "2h").close.tolist()[-1] == bars_of("rb88.SHFE").close[-1]
+    assert len(get_kline_data(None, ensure_instrument("hc889.SHFE", MON), "30m")) == 0
 
 
 def test_who_may_build_and_what_is_refused(rb: Product, alice: User, bob: User) -> None:

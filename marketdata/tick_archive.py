@@ -93,6 +93,18 @@ def days_before(before: date) -> Iterator[tuple[Instrument, date]]:
             day = _days_of(instrument.pk).filter(trading_day__gt=day).values_list("trading_day", flat=True).first()
 
 
+def tick_days(instrument: Instrument, first: date, last: date) -> list[date]:
+    """The trading days from ``first`` to ``last``, both included, of which there are ticks: rows or a file."""
+    files = TickFile.objects.filter(instrument=instrument, trading_day__range=(first, last))
+    days = set(files.values_list("trading_day", flat=True))
+    rows = _days_of(instrument.pk).filter(trading_day__range=(first, last)).values_list("trading_day", flat=True)
+    day = rows.first()
+    while day is not None:
+        days.add(day)
+        day = rows.filter(trading_day__gt=day).first()
+    return sorted(days)
+
+
 def archive_day(instrument: Instrument, day: date) -> TickFile | None:
     """Move the ticks of one contract and trading day to a file; None where there are no rows.
 

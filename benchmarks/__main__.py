@@ -11,7 +11,9 @@ NOT_BENCHMARKS = {
     "fanout_clients",
     "fanout_server",
     "figures",
+    "main_contracts",
     "ready",
+    "recorded_ticks",
     "walk",
     "presets",
 }

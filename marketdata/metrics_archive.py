@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime, time
 
+from django.conf import settings
 from django.db.models import Count, Min, OuterRef, Subquery, Sum
+from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from marketdata.models import Instrument
@@ -28,3 +30,6 @@ def archive_metrics() -> Iterator[Metric]:
         moment = datetime.combine(oldest, time(), SHANGHAI)
         text = "Midnight (Shanghai) of the oldest trading day whose ticks are in the database"
         yield GaugeMetricFamily("quantsite_oldest_tick_timestamp_seconds", text, value=moment.timestamp())
+    overdue = 0 if oldest is None else max((timezone.localdate() - oldest).days - settings.TICK_DAYS, 0)
+    text = "Days by which the oldest tick in the database is past its time there"
+    yield GaugeMetricFamily("quantsite_oldest_tick_overdue_days", text, value=overdue)

@@ -5,6 +5,7 @@ dictionary. A quiet day takes 8 bytes a tick, a busy one 12, where CTP's CSV has
 """
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ DAMAGED = (OSError, pa.ArrowException, KeyError, ValueError)
 
 PART = ".part"
 """Ending of a file that is still being written, or was when its writer died."""
+DEAD_SECONDS = 3_600
 
 
 def write_beside(ticks: TickSeries, path: Path) -> Path:
@@ -79,11 +81,16 @@ def read_ticks(path: Path, instrument: str) -> TickSeries:
 
 
 def remove_parts(folder: Path) -> int:
-    """Remove what writers that died have left below ``folder``; gives how many files that were."""
-    left = list(folder.rglob(f".*{PART}"))
-    for part in left:
-        part.unlink(missing_ok=True)
-    return len(left)
+    """Remove what writers that died an hour ago or more have left below ``folder``; gives how many files that were."""
+    removed = 0
+    for part in list(folder.rglob(f".*{PART}")):
+        try:
+            if time.time() - part.stat().st_mtime > DEAD_SECONDS:
+                part.unlink()
+                removed += 1
+        except FileNotFoundError:
+            continue  # its writer lives, and has just given it its name
+    return removed
 
 
 def _table(ticks: TickSeries) -> pa.Table:

@@ -34,7 +34,9 @@ def rb(settings: Any, tmp_path: Path) -> Instrument:
 
 
 def volumes(instrument: Instrument, interval: str = "1m") -> list[float]:
-    return Bar.objects.series(instrument, interval).volume.tolist()
+    """The volumes of the stored bars, ascending by start."""
+    found: list[float] = Bar.objects.series(instrument, interval).volume.tolist()
+    return found
 
 
 @pytest.mark.parametrize("archived", [False, True], ids=["rows", "files"])

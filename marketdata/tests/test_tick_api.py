@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -60,7 +61,8 @@ def test_ticks_in_json(rb: Instrument, alice: User, api: Client) -> None:
 
 
 def test_pages_lead_back_over_rows_and_files(rb: Instrument, alice: User, api: Client) -> None:
-    client, seen, address = api(alice), [], f"{TICKS}&limit=7"
+    client, address = api(alice), f"{TICKS}&limit=7"
+    seen: list[tuple[str, int]] = []
     while address:
         answer = client.get(address)
         body = answer.json()
@@ -114,11 +116,13 @@ def test_what_is_asked_wrongly_is_refused_by_name(
     assert list(answer.json().get("fields") or [None]) == [field]
 
 
-def test_metrics_tell_files_and_the_oldest_day_in_the_database(rb: Instrument) -> None:
+def test_metrics_tell_files_and_the_oldest_day_in_the_database(rb: Instrument, settings: Any) -> None:
+    settings.TICK_DAYS = (timezone.localdate() - FIRST).days - 6
     told = {metric.name: metric.samples[0].value for metric in archive_metrics()}
     assert (told["quantsite_tick_archive_files"], told["quantsite_tick_archive_ticks"]) == (1, 10)
     assert told["quantsite_tick_archive_bytes"] > 1_000
     assert told["quantsite_oldest_tick_timestamp_seconds"] == (DAY + 2) * 86_400 - 8 * 3_600
+    assert told["quantsite_oldest_tick_overdue_days"] == 5
 
 
 def test_the_console_lists_the_files(rb: Instrument, alice: User, client: Any) -> None:

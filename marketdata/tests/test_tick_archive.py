@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import Alarm, AuditEntry, User
-from marketdata import tick_archive
+from marketdata import tick_archive, tick_files
 from marketdata.archive_services import archive_ticks
 from marketdata.domain.calendar import from_day_number, to_day_number
 from marketdata.domain.tick_series import TickSeries
@@ -148,7 +148,7 @@ def test_whoever_is_killed_loses_and_doubles_nothing(
 def test_a_file_that_fails_its_proof_leaves_the_rows_and_raises_the_alarm(
     rb: Instrument, tick_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write = tick_archive.write_beside
+    write = tick_files.write_beside
 
     def spoil(ticks: TickSeries, path: Path) -> Path:
         """A disk that loses the last tick of the first day."""

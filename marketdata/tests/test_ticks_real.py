@@ -4,7 +4,6 @@ What comes out of ``export_bars`` is compared with bars that pandas makes of the
 """
 
 import gzip
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +22,12 @@ COLUMNS = ["datetime", "trading_day", "open", "high", "low", "close", "volume", 
 
 
 @pytest.fixture(params=FILES, ids=lambda recorded: recorded.file)
-def recorded(request: pytest.FixtureRequest, shared_data: Path) -> Iterator[Recorded]:
+def recorded(request: pytest.FixtureRequest, shared_data: Path) -> Recorded:
     """One of the files, imported with its minutes."""
     path = shared_data / "ticks" / f"{request.param.file}.csv.gz"
     call_command("import_ticks", str(path), "--instrument", request.param.code, "--build-bars", "1m,5m,1d")
-    return request.param
+    found: Recorded = request.param
+    return found
 
 
 def exported(recorded: Recorded, interval: str, path: Path) -> pd.DataFrame:

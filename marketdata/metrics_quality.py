@@ -22,10 +22,7 @@ def quality_metrics() -> Iterator[Metric]:
     yield days
     today = timezone.localdate()
     recent = of_recent_days(today)
-    newest = recent.aggregate(day=Max("trading_day"))["day"]
-    if newest is None:
-        return
-    judged = recent.filter(trading_day=newest)
+    judged = recent.filter(trading_day=recent.aggregate(day=Max("trading_day"))["day"])
     worst = GaugeMetricFamily(
         "quantsite_data_quality_worst_score",
         "Lowest score of the newest judged trading day of the last ten days",

@@ -145,7 +145,11 @@ def figures() -> dict[tuple[str, ...], float]:
 
 
 def test_metrics_tell_of_judged_days_and_of_the_newest(judged: Instrument) -> None:
-    assert figures() == {("quantsite_data_quality_days", "sound"): 9, ("quantsite_data_quality_days", "poor"): 1}
+    assert figures() == {
+        ("quantsite_data_quality_days", "sound"): 9,
+        ("quantsite_data_quality_days", "poor"): 1,
+        ("quantsite_data_quality_instruments",): 0,
+    }
     day = timezone.localdate() - timedelta(days=1)
 
     def add(on: date, score: float) -> None:

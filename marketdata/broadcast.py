@@ -187,10 +187,7 @@ class Hub:
     async def _ask_database(self) -> None:
         """Learn the contracts of new codes, and let the feeds know what is wanted."""
         try:
-            unknown = self.forming.unknown()
-            if unknown:
-                since = time.time_ns()
-                self.forming.add(await database_sync_to_async(hub_rows.contracts)(unknown), since)
+            await self.shelf.learn(self.forming.unknown())
             wanted = self.shelf.codes()
             if wanted != self._wanted:
                 await database_sync_to_async(hub_rows.want)(wanted)

@@ -31,6 +31,11 @@ class Wire(Enum):
     BINARY = "binary"
 
     @property
+    def joins(self) -> bool:
+        """Whether several messages in a row are one write: frames say where they end."""
+        return self is Wire.TEXT_FRAME or self is Wire.BINARY_FRAME
+
+    @property
     def form(self) -> Callable[[Message], bytes]:
         """What gives a message in this form."""
         return _FORMS[self]
@@ -232,4 +237,8 @@ class Batch:
         touched, self._touched = self._touched, []
         for client in touched:
             out, client.out = client.out, []
-            client.write(out[0] if len(out) == 1 else b"".join(out))
+            if client.wire.joins:
+                client.write(out[0] if len(out) == 1 else b"".join(out))
+            else:
+                for message in out:
+                    client.write(message)

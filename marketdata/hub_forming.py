@@ -26,11 +26,10 @@ class Forming:
         self._unknown: set[str] = set()
         self.moved: set[str] = set()
 
-    def add(self, contracts: Iterable[Contract], since: int) -> None:
-        """Build bars of these contracts too; ``since`` (ns UTC) is the moment from which we watch them."""
-        for contract in contracts:
-            self._contracts[contract.code] = contract
-            self._builder.add(contract, since)
+    def add(self, contract: Contract, since: int) -> None:
+        """Build bars of this contract too; ``since`` (ns UTC, market time) is the moment from which we watch it."""
+        self._contracts[contract.code] = contract
+        self._builder.add(contract, since)
 
     def on_tick(self, tick: Tick) -> None:
         """Take a tick in; what it closes is told by the feed."""

@@ -35,6 +35,7 @@ class Shelf:
         self.status: StatusChannel | None = None
         self._market = market
         self._forming = forming
+        self._learned: set[str] = set()
         self._opening: dict[str, asyncio.Task[Channel]] = {}
         self._loading: dict[BookKey, asyncio.Task[Book]] = {}
 
@@ -95,6 +96,13 @@ class Shelf:
                 for listener in listeners:
                     listener.on_forming()
 
+    async def learn(self, codes: Iterable[str]) -> None:
+        """Make the forming bars of these instruments from now on; those that are not stored are asked for once."""
+        new = [code for code in codes if code not in self._learned]
+        self._learned.update(new)
+        for contract in await database_sync_to_async(hub_rows.contracts)(new) if new else ():
+            self._forming.add(contract, self._market.now(contract.code))
+
     async def _make(self, key: str, name: ChannelName) -> Channel:
         if name.kind == STATUS:
             self.status = StatusChannel(key, self._batch, self._market)
@@ -139,6 +147,7 @@ class Shelf:
         for bar in self._market.recent_bars(code, interval):
             book.add(bar)
         book.load(await database_sync_to_async(hub_rows.last_bars)(code, interval, SHOWN))
+        await self.learn([code])
         if interval not in (MINUTE, DAY):
             minutes = await self._book(code, MINUTE)
             self._forming.follow(code, interval, minutes.newest())

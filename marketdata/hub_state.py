@@ -69,6 +69,12 @@ class Market:
         """The last bars that closed, oldest first, at most ``RECENT_BARS``."""
         return list(self._bars.get((code, interval), ()))
 
+    def now(self, code: str) -> int:
+        """The market clock (ns UTC) of the source that publishes an instrument; our own clock where none has told."""
+        state = self.sources.get(self.source_of.get(code, ""))
+        told = None if state is None else state.market_time()
+        return time.time_ns() if told is None else told
+
     def status(self) -> Data:
         """The sources for pages: market clock, speed, and the age of the last tick and of the last word in seconds."""
         now = time.monotonic()

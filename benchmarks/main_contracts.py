@@ -1,7 +1,8 @@
 """How our rule of the main contract agrees with recorded data: a recorded list of rolls, one day of all contracts, and
 the open interest of recorded main-contract bars around their rolls.
 
-It measures nothing of this machine; it prints what the recorded data say. ``--json`` prints one object a line.
+It measures nothing of this machine and is no part of ``make bench``: it prints what the recorded data say
+(``python -m benchmarks.main_contracts``; with ``--json`` one object a line).
 """
 
 import csv

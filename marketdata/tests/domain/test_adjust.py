@@ -127,3 +127,8 @@ def test_an_ordinary_move_of_the_night_before_moves_no_roll() -> None:
     close = np.select([days < 4, days < 5], [100.0, 97.0], 97.0 * 0.93)
     roll = Splice(5, 97.0, 97.0 * 0.93)
     assert aligned([roll], series(days, close)) == [roll]
+
+
+def test_a_roll_by_which_the_bars_were_joined_is_moved_by_no_jump() -> None:
+    exact = Splice(5, 100.0, 93.0, exact=True)
+    assert aligned([exact], jumping(4, 100.0, 93.0)) == [exact]

@@ -38,6 +38,7 @@ from backtests.tests.optimisations import optimized, walked
 from backtests.tests.runs import finished
 from marketdata.daily_facts import ContractRoll, DailySettlement
 from marketdata.models import Instrument
+from marketdata.quality import check_quality
 from marketdata.services import store_simulated_bars
 from quantsite.asgi import CONSUMERS, application
 from quantsite.common.errors import RefusedError
@@ -150,13 +151,14 @@ def cast() -> dict[str, User]:
 
 
 def _daily_rows(sim: Instrument) -> None:
-    """A roll and a settlement."""
+    """A roll, a settlement, judged days."""
     day = date(2024, 1, 8)
     names = {"from_contract": "simrb2405.SIM", "to_contract": "simrb2410.SIM"}
     ContractRoll.objects.create(
         instrument=sim, trading_day=day, closes_day=day, old_close=3_600.0, new_close=3_500.0, **names
     )
     DailySettlement.objects.create(instrument=sim, trading_day=day, settlement_price=3_500.5)
+    check_quality(None, sim.code)
 
 
 def build() -> World:

@@ -210,6 +210,19 @@ def test_the_daily_bar_is_the_exchanges_own(recorded: Recorded) -> None:
     assert settled[0].upper_limit == last["UpperLimitPrice"]
 
 
+@every_file
+def test_a_day_put_together_from_minutes_agrees_with_the_exchanges_own(recorded: Recorded) -> None:
+    """Volume and close are the same; the exchange's high and low also know trades between two snapshots."""
+    minutes = as_series(bars_of(recorded, "1m"), recorded.code, "1m")
+    folded = resample(minutes, contract_of(recorded).table, "1d")
+    (day,) = bars_of(recorded, "1d")
+    assert folded.start.tolist() == [day.start]
+    assert folded.trading_day.tolist() == [day.trading_day]
+    assert (folded.volume[0], folded.close[0]) == (day.volume, day.close)
+    assert (folded.turnover[0], folded.open_interest[0]) == (pytest.approx(day.turnover, abs=1.0), day.open_interest)
+    assert day.low <= folded.low[0] <= folded.high[0] <= day.high
+
+
 def test_the_auction_belongs_to_the_first_minute_and_ends_to_the_last() -> None:
     apple = as_frame(bars_of(FILES[2], "1m"))
     first = apple.iloc[0]

@@ -9,6 +9,8 @@ from typing import Any
 
 import uvicorn
 
+from quantsite.web.direct import DirectProtocol
+
 START_SECONDS = 30
 
 
@@ -17,7 +19,7 @@ def served(application: Any) -> Iterator[str]:
     """Serve an ASGI application in a thread; yields its origin, such as ``http://127.0.0.1:40123``."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off")
+        config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off", ws=DirectProtocol)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

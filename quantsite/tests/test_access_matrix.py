@@ -40,6 +40,7 @@ from marketdata.daily_facts import ContractRoll, DailySettlement
 from marketdata.models import Instrument
 from marketdata.quality import check_quality
 from marketdata.services import store_simulated_bars
+from marketdata.tick_models import TickFile
 from quantsite.asgi import CONSUMERS, application
 from quantsite.common.errors import RefusedError
 from quantsite.testing.cast import make_user
@@ -151,13 +152,16 @@ def cast() -> dict[str, User]:
 
 
 def _daily_rows(sim: Instrument) -> None:
-    """A roll, a settlement, judged days."""
+    """A roll, a settlement, a file of ticks, judged days."""
     day = date(2024, 1, 8)
     names = {"from_contract": "simrb2405.SIM", "to_contract": "simrb2410.SIM"}
     ContractRoll.objects.create(
         instrument=sim, trading_day=day, closes_day=day, old_close=3_600.0, new_close=3_500.0, **names
     )
     DailySettlement.objects.create(instrument=sim, trading_day=day, settlement_price=3_500.5)
+    TickFile.objects.create(
+        instrument=sim, trading_day=day, path="SIM/simrb88/20240108.parquet", rows=1, bytes=1, checksum="0" * 64
+    )
     check_quality(None, sim.code)
 
 

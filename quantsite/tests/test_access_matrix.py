@@ -159,9 +159,8 @@ def _daily_rows(sim: Instrument) -> None:
         instrument=sim, trading_day=day, closes_day=day, old_close=3_600.0, new_close=3_500.0, **names
     )
     DailySettlement.objects.create(instrument=sim, trading_day=day, settlement_price=3_500.5)
-    TickFile.objects.create(
-        instrument=sim, trading_day=day, path="SIM/simrb88/20240108.parquet", rows=1, bytes=1, checksum="0" * 64
-    )
+    file = {"path": "SIM/simrb88/20200108.parquet", "rows": 1, "bytes": 1, "checksum": "0" * 64}
+    TickFile.objects.create(instrument=sim, trading_day=date(2020, 1, 8), **file)
     check_quality(None, sim.code)
 
 

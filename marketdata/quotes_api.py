@@ -24,7 +24,7 @@ from quantsite.common.times import ns_to_utc, utc_to_ns
 
 
 class WatchedSerializer(InstrumentSerializer):
-    """One line of a watchlist: the instrument's facts, its product's names, and the source of its ticks, null for none."""
+    """One line of a watchlist: the instrument, its product's names, and the source of its ticks, null for none."""
 
     feed = serializers.CharField(source="feed.source", default=None, allow_null=True)
     product_name = serializers.CharField(source="product.name_en")

@@ -87,6 +87,7 @@ export class Candles {
       if (mine !== this.asked) return;
       this.complete = page.length < PAGE;
       this.chart.prepend(page);
+      this.empty();
       this.studies.extend(this.range());
     } catch (error) {
       if (mine === this.asked) this.tell(fill(this.texts.barsFailed, { reason: error.message }));

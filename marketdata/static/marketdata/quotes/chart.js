@@ -132,10 +132,13 @@ export class QuoteChart {
     this.layer.recolour();
   }
 
-  /* The instrument's price tick, in how many decimals it is written. */
+  /* The instrument's price tick, in how many decimals it is written. The axis may be marked between two ticks. */
   setTick(tick, digits) {
     this.digits = digits;
-    this.candles.applyOptions({ priceFormat: { type: "custom", minMove: tick, formatter: (price) => number(price, digits) } });
+    const formatter = (price) => number(price, digits);
+    const offGrid = (price) => Math.abs(price / tick - Math.round(price / tick)) > 1e-6;
+    const tickmarksFormatter = (prices) => prices.map((price) => number(price, prices.some(offGrid) ? digits + 1 : digits));
+    this.candles.applyOptions({ priceFormat: { type: "custom", minMove: tick, formatter, tickmarksFormatter } });
   }
 
   /* Other bars: of another instrument or interval. */

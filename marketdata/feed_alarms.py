@@ -78,6 +78,12 @@ def tell_refused(source: str, others: Mapping[str, str]) -> None:
             clear_alarm(FEED_REFUSED, subject)
 
 
+def clear_own(source: str) -> None:
+    """A feed that ends has no trouble and wants nothing any more; what it lost stays an alarm."""
+    clear_alarm(STREAM_TROUBLE, source)
+    tell_refused(source, {})
+
+
 def _silent(state: FeedState) -> bool:
     """Whether ticks should come and do not. One that has just begun is given its time."""
     last = state.last_tick_at

@@ -75,10 +75,10 @@ class FeedBooks:
         self.added: SimpleQueue[Contract] = SimpleQueue()
         self.removed: SimpleQueue[str] = SimpleQueue()
         self.claimed: dict[str, int] = {}
-        self.refused: dict[str, str] = {}
+        self.refused: dict[str, str] | None = None  # not asked yet: an alarm of an earlier run may be open
         self._source, self._kind, self._held = source, kind, held
         self._tell, self._stream, self._wants, self._introduce = tell, stream, wants, introduce
-        self._told_stream = StreamTold("", 0)
+        self._told_stream: StreamTold | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"books {source}", daemon=True)
 
@@ -94,6 +94,7 @@ class FeedBooks:
         self._thread.join()
         self._write(last)
         give_up(self._source, self._held)
+        feed_alarms.clear_own(self._source)
         heartbeat.still("feed")
 
     def ask(self, instruments: Iterable[Instrument]) -> list[Instrument]:
@@ -114,9 +115,9 @@ class FeedBooks:
         heartbeat.beat("feed")
         if self._wants is not None:
             self._follow_wishes(list(self._wants()))
-        now = self._stream()
-        if now.trouble or now != self._told_stream:
-            feed_alarms.tell_stream(self._source, now.trouble, now.dropped, self._told_stream.dropped)
+        now, before = self._stream(), self._told_stream
+        if before is None or bool(now.trouble) != bool(before.trouble) or now.dropped > before.dropped:
+            feed_alarms.tell_stream(self._source, now.trouble, now.dropped, before.dropped if before else 0)
         self._told_stream = now
 
     def _follow_wishes(self, wanted: list[Instrument]) -> None:

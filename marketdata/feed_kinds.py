@@ -54,7 +54,7 @@ def _as_it_is(_row: Instrument) -> None:
 class Prepared:
     """A feed that is ready to play: where its market clock begins, and what it publishes by itself.
 
-    ``make`` gives the source for the contracts that were granted; ``wants`` the instruments that it should publish
+    ``make`` gives the source for the contracts of ``instruments``; ``wants`` the instruments that it should publish
     now, None where that never changes; ``introduce`` reads the rows that a new one needs before it is added.
     """
 

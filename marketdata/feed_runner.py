@@ -4,6 +4,7 @@ import threading
 import time
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, islice
 from queue import Empty
 from typing import Any
 
@@ -136,7 +137,8 @@ class _Run:
         return counters
 
     def _play_all(self, prepared: Prepared, books: FeedBooks) -> bool:
-        ours = [contract_of(row) for row in books.ask(prepared.instruments)] if prepared.instruments else []
+        contracts = [contract_of(row) for row in prepared.instruments]
+        granted = {row.code for row in books.ask(prepared.instruments)}
         while True:
             path = self.path = TickPath(
                 self.runner.source,
@@ -145,14 +147,17 @@ class _Run:
                 intervals=settings.BAR_INTERVALS,
                 pad=settings.PAD_BARS,
             )
-            path.allow(ours)
-            self.clock = MarketClock(prepared.begins, self.runner.options.speed, time.monotonic())
-            self.status = "running"
-            finished = self._play_once(prepared.make(ours), path, self.clock, books)
+            path.allow(contract for contract in contracts if contract.code in granted)
+            finished = self._play_once(prepared.make(contracts), path, prepared.begins, books)
             if not (finished and self.runner.options.loop):
                 return finished
 
-    def _play_once(self, source: Source, path: TickPath, clock: MarketClock, books: FeedBooks) -> bool:
+    def _play_once(self, source: Source, path: TickPath, begins: int, books: FeedBooks) -> bool:
+        arrivals = source.arrivals()
+        first = list(islice(arrivals, 1))  # reads files: the clock begins after that
+        clock = self.clock = MarketClock(begins, self.runner.options.speed, time.monotonic())
+        self.status = "running"
+
         def follow_books(now: int) -> None:
             with suppress(Empty):
                 while True:
@@ -166,7 +171,7 @@ class _Run:
                     source.remove(code)
 
         player = Player(path, clock, self.stop, self.halt.is_set, follow_books, lambda: self.publisher.pending)
-        finished = player.play(source.arrivals())
+        finished = player.play(chain(first, arrivals))
         if finished:
             path.finish()
         path.tell_clock(clock.now(time.monotonic()), 0.0)

@@ -205,7 +205,7 @@ def test_a_stream_is_cut_by_number_and_by_size(settings: Any) -> None:
     settings.STREAM_FRAMES, settings.STREAM_MB = 1_000, 1
     source = next(NAMES)
     publisher = stream.publisher(source, 1)
-    for number in range(3_000):
+    for number in range(1_500):
         publisher.send(message(number))
         publisher.flush(1)  # a frame each
     assert 1_000 <= stream.length(source) <= 1_200

@@ -1,0 +1,103 @@
+"""A feed process killed in the middle: the next one takes over with a higher epoch, and readers miss no number."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+from django.db.models.functions import Now
+
+from accounts.models import Alarm, Lease
+from marketdata import stream
+from marketdata.domain.ticks import Tick, unframe
+from marketdata.feed_alarms import FEED_STOPPED, check_feeds
+from marketdata.live_models import FeedState
+from marketdata.tests.stream_servers import wait_until
+
+pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
+
+
+class Feeds:
+    """``run_feed`` processes on the database and stream of the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, *words: str) -> "subprocess.Popen[bytes]":
+        """One process, as an operator starts it."""
+        name = settings.DATABASES["default"]["NAME"]
+        address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+        environment = {**os.environ, "DATABASE_URL": address, "QUANTSITE_VAR_DIR": str(self._folder)}
+        log = (self._folder / f"feed-{len(self._processes)}.log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "run_feed", *words],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+        self._processes.append(process)
+        return process
+
+    def end(self) -> None:
+        """Kill what still runs."""
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def feeds(tmp_path: Path) -> Iterator[Feeds]:
+    """Processes that end with the test."""
+    started = Feeds(tmp_path)
+    yield started
+    started.end()
+
+
+def running(epoch: int, ticks: int = 3) -> bool:
+    """Whether the generator says that it runs and has published some ticks."""
+    return FeedState.objects.filter(
+        source="generator", status="running", epoch=epoch, ticks__gte=ticks, stream_id__startswith=f"{epoch}-"
+    ).exists()
+
+
+def read(reader: stream.Reader) -> list[int]:
+    """The numbers of the ticks that have come since the last reading."""
+    frames = reader.read(0, 1_000)
+    return [told.seq for _name, data in frames for told in unframe(data) if isinstance(told, Tick)]
+
+
+def test_a_killed_feed_is_missed_and_replaced(feeds: Feeds) -> None:
+    reader = stream.reader("generator")
+    first = feeds.start("generator")
+    wait_until(lambda: running(1), "the first feed runs")
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    before = read(reader)
+
+    assert check_feeds() == []  # its lease still lasts
+    Lease.objects.filter(name="feed:generator").update(expires_at=Now())
+    assert check_feeds() == ["generator"]
+    assert Alarm.objects.open().get().code == FEED_STOPPED
+
+    second = feeds.start("generator")
+    wait_until(lambda: running(2), "the second feed has taken over")
+    assert check_feeds() == []
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(20) == 0
+    after = read(reader)
+
+    state = FeedState.objects.get(source="generator")
+    assert (state.status, state.epoch) == ("stopped", 2)
+    assert Lease.objects.get(name="feed:generator").expires_at is None
+    assert before == [(1 << 32) + number for number in range(len(before))]
+    assert after == [(2 << 32) + number for number in range(len(after))]
+    assert len(after) == state.ticks
+    assert stream.newest_id("generator") == state.stream_id == reader.position

@@ -25,3 +25,4 @@ class MarketdataConfig(AppConfig):
             import_module(f"marketdata.{part}")
         for part in ("metrics_feed", "feed_alarms", "admin_live"):
             import_module(f"marketdata.{part}")
+        import_module("marketdata.metrics_sockets")

@@ -21,7 +21,7 @@ from quantsite.web.health import unapplied
 
 log = structlog.get_logger(__name__)
 
-GRACE_SECONDS = 10
+GRACE_SECONDS = 20
 MAX_SOCKET_MESSAGE = 64 * 1024
 SWITCH_SECONDS = 0.0005
 PING_TIMEOUT_SECONDS = 90.0
@@ -37,6 +37,9 @@ class Command(BaseCommand):
         """The command's options."""
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (8000); 0 for any free one")
+        parser.add_argument(
+            "--static-ready", action="store_true", help="static files are collected already: an image brings its own"
+        )
         live = parser.add_argument_group("live market data in this process (embedded size; processes elsewhere)")
         live.add_argument("--feed", choices=live_parts.FEEDS, default=settings.FEED, help=f"({settings.FEED})")
         live.add_argument("--replay", nargs="+", default=(), metavar="FILE", help="what --feed replay plays")
@@ -47,7 +50,8 @@ class Command(BaseCommand):
         """Check what must be there, prepare static files, serve."""
         refuse_old_tables()
         parts = live_parts.parts(options)
-        prepare_static_files()
+        if not options["static_ready"]:
+            prepare_static_files()
         listener = listen(options["host"], options["port"])
         host, port = listener.getsockname()[:2]
         advise(options["host"])

@@ -34,7 +34,7 @@ class LiveMarket:
         """A tick at this price, so many seconds after the one before, and the bars that it closes."""
         self.seq += int(later * 10**9) // HALF_SECOND
         given = {"bid_price": last - 1, "ask_price": last + 1, "pre_settlement": 4000.0, **given}
-        one = tick(self.code, self.seq, last=last, **given)
+        one = tick(self.code, self.seq, last=last, **given)  # type: ignore[arg-type]
         for message in (*self.builder.on_tick(one), one):
             self.publisher.send(encode(message))
 

@@ -132,7 +132,8 @@ def _build_product(
             about = {f"{built.code} {built.interval}": [built.stored, built.replaced] for built in changed}
             record(actor, "continuous.build", product, after=about)
     for built in found:
-        log.info("continuous series", **vars(built))
+        if built.stored or built.replaced or built.different:
+            log.info("continuous series", **vars(built))
     return found
 
 

@@ -11,18 +11,26 @@ from math import isnan
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.intervals import DAY, parse_interval
 from marketdata.domain.main_contract import ContractDay
+from marketdata.domain.sessions import SessionTable
 from marketdata.models import Bar, BarCoverage, Instrument
+
+LAST_MINUTES = 30
 
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
-    """One contract and day: first and last price, volume and open interest in lots as published; NaN where unknown."""
+    """One contract and day: first and last price, volume and open interest in lots as published; NaN where unknown.
+
+    ``interval`` is that of the bars that it was taken from, ``last_start`` the start (ns UTC) of the last of them.
+    """
 
     trading_day: date
     open: float
     close: float
     volume: float
     open_interest: float
+    interval: str = DAY
+    last_start: int = 0
 
 
 def figures_of(instruments: Iterable[Instrument], day: date) -> dict[int, DayFigures]:
@@ -48,6 +56,21 @@ def last_figures(instrument: Instrument, days: Sequence[date]) -> DayFigures | N
         if found:
             return found[instrument.pk]
     return None
+
+
+def reach_close(figures: Iterable[DayFigures], table: SessionTable, day: date) -> bool:
+    """Whether any of a product's contracts has a bar of the last :data:`LAST_MINUTES`; daily bars are believed.
+
+    A recording that broke off in the middle of the day must not decide what is traded on the next one.
+    """
+    for row in figures:
+        minutes = parse_interval(row.interval)
+        if minutes is None:
+            return True
+        starts = table.grid(day, minutes)
+        if row.last_start >= int(starts[max(len(starts) - 1 - LAST_MINUTES // minutes, 0)]):
+            return True
+    return False
 
 
 def contract_day(instrument: Instrument, figures: DayFigures, *, quiet: bool = False) -> ContractDay:
@@ -76,4 +99,6 @@ def _summed(bars: BarSeries, day: date) -> DayFigures:
         float(bars.close[-1]),
         float(bars.volume.sum()),
         interest[-1] if interest else float("nan"),
+        bars.interval,
+        int(bars.start[-1]),
     )

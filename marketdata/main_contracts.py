@@ -4,9 +4,9 @@ Permission first, then one transaction a day that ends with its audit entry. A d
 there is one row for each product and day, and nothing here changes one. ``redecide`` removes rows and says so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import structlog
@@ -19,24 +19,18 @@ from accounts.audit import record
 from accounts.models import User
 from accounts.permissions import require
 from marketdata.continuous import forget_from
-from marketdata.contract_days import DayFigures, contract_day, figures_of, last_figures
+from marketdata.contract_days import DayFigures, contract_day, figures_of, reach_close
 from marketdata.daily_facts import ContractRoll, MainContractDay
 from marketdata.domain.calendar import TradingCalendar
 from marketdata.domain.instrument import InstrumentKind
 from marketdata.domain.main_contract import ContractDay, Decision, Obstacle, decide, rule_of, sentence_of
-from marketdata.instruments import ensure_instrument, trading_calendar
+from marketdata.instruments import ensure_instrument, session_table, trading_calendar
 from marketdata.locks import lock_products
+from marketdata.main_present import present_contract, standing
 from marketdata.main_rows import day_row, roll_row
-from marketdata.main_state import last_finished_day, series_code
+from marketdata.main_state import FOLLOWED_SPAN, last_finished_day, series_code
 from marketdata.models import Instrument, Product
 from quantsite.common.errors import ConflictError, RuleError
-
-LOOKBACK_DAYS = 20
-"""Trading days in which a main contract that did not trade on the day is looked for."""
-
-QUIET_VOLUME = 100.0
-"""Lots. A main contract without a bar of the day that last traded fewer than this was quiet and counts with volume 0
-and its last open interest; one that traded more is a hole in the data, and nothing is decided."""
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +91,8 @@ def redecide(actor: User | None, product: Product, first: date, *, now: datetime
     """
     require(actor, "marketdata.delete_maincontractday")
     calendar = trading_calendar()
-    from_day = calendar.next_after(calendar.on_or_before(first))
+    begin = calendar.on_or_before(first)
+    from_day = calendar.next_after(begin)
     last = last_finished_day(calendar, now or timezone.now())
     with transaction.atomic():
         lock_products([product.pk])
@@ -108,7 +103,7 @@ def redecide(actor: User | None, product: Product, first: date, *, now: datetime
         if series is not None:
             ContractRoll.objects.filter(instrument=series, trading_day__gte=from_day).exclude(rule="").delete()
             forget_from(series, from_day)
-        reports = [_decide_day(actor, day, [product], calendar) for day in calendar.between(first, last)]
+        reports = [_decide_day(actor, day, [product], calendar) for day in calendar.between(begin, last)]
         after = {str(row.trading_day): row.instrument.code for report in reports for row in report.decided}
         record(actor, "main_contracts.redecide", product, before=before, after=after)
     return reports
@@ -178,8 +173,9 @@ def _contracts(day: date, products: Sequence[Product] | None) -> dict[int, list[
 
 
 def _followed(contracts: dict[int, list[Instrument]], day: date) -> list[Product]:
-    """Products with bars around the day, and those that have a main contract."""
-    decided = MainContractDay.objects.filter(trading_day__lte=day).values("product")
+    """Products with bars around the day, and those that had a main contract shortly before it."""
+    recently = (day - FOLLOWED_SPAN, day)
+    decided = MainContractDay.objects.filter(trading_day__range=recently).values("product")
     rows = Product.objects.filter(Q(pk__in=contracts) | Q(pk__in=decided)).exclude(last_day__lt=day)
     return list(rows.select_related("exchange").order_by("pk"))
 
@@ -190,16 +186,18 @@ def _decide_product(
     """One product's decision, stored; an obstacle is told and nothing is stored."""
     rule = rule_of(product.exchange_id)
     if not figures:
-        followed = MainContractDay.objects.filter(product=product).exists()
-        return Outcome(product, text=sentence_of(Obstacle.NO_DATA, rule), missing=followed)
+        known = MainContractDay.objects.filter(product=product).exists()
+        return Outcome(product, text=sentence_of(Obstacle.NO_DATA, rule), missing=known)
     try:
         series = ensure_instrument(series_code(product), report.day)
         _no_imported_rolls(series, report.trading_day)
+        if not reach_close(figures.values(), session_table(product), report.day):
+            return Outcome(product, text=sentence_of(Obstacle.UNFINISHED, rule), missing=True)
     except RuleError as error:
         return Outcome(product, text=error.text)
     rows = [contract_day(one, told) for one, told in figures.items()]
-    main = _present(product, series, report.day, calendar)
-    present = _standing(main, rows, report.day, calendar) if main else None
+    main = present_contract(product, series, report.day, calendar)
+    present = standing(main, rows, report.day, calendar) if main else None
     if isinstance(present, ContractDay):
         rows += [present] if present.volume == 0 else []
     found = decide(rows, present, report.trading_day, calendar, rule)
@@ -226,40 +224,6 @@ def _no_imported_rolls(series: Instrument, trading_day: date) -> None:
         text = _("The rolls of %(series)s come from an import (%(source)s) up to %(day)s at least.")
         about = {"series": series.code, "source": later.source, "day": later.trading_day}
         raise ConflictError("rolls_imported", text % about)
-
-
-def _present(product: Product, series: Instrument, day: date, calendar: TradingCalendar) -> Instrument | None:
-    """The main contract so far: the last decision's, else that of the last imported roll, so that the chain meets.
-
-    One that ended before ``day`` and has no figures near it is none: after such a gap the series begins anew.
-    """
-    last = MainContractDay.objects.filter(product=product).order_by("-trading_day").select_related("instrument").first()
-    if last is not None:
-        found: Instrument | None = last.instrument
-    else:
-        roll = ContractRoll.objects.of(series).last()
-        found = Instrument.objects.filter(code=roll.to_contract).first() if roll else None
-    if found is not None and found.expires is not None and found.expires < day:
-        return found if last_figures(found, _days_before(day, calendar)) else None
-    return found
-
-
-def _standing(main: Instrument, rows: Iterable[ContractDay], day: date, calendar: TradingCalendar) -> ContractDay | str:
-    """The present main contract where it has no figures of the day: as it stood last, with volume 0 where it was quiet.
-
-    Its code where it has figures, or has none in :data:`LOOKBACK_DAYS` either.
-    """
-    if any(row.code == main.code for row in rows):
-        return main.code
-    before = last_figures(main, _days_before(day, calendar))
-    if before is None:
-        return main.code
-    return contract_day(main, before, quiet=before.volume < QUIET_VOLUME)
-
-
-def _days_before(day: date, calendar: TradingCalendar) -> list[date]:
-    begin = max(day - timedelta(days=3 * LOOKBACK_DAYS), calendar.first)
-    return calendar.between(begin, day - timedelta(days=1))[-LOOKBACK_DAYS:]
 
 
 def summary(report: DayReport) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from marketdata.continuous import BuildOptions, build_continuous
 from marketdata.instruments import trading_calendar
 from marketdata.main_alarms import check_main_contracts
 from marketdata.main_contracts import decide_days, fill_opens, summary
-from marketdata.main_state import FOLLOWED_DAYS, last_finished_day
+from marketdata.main_state import FOLLOWED_SPAN, followed_products, last_finished_day
 
 CATCH_UP_DAYS = 5
 """Trading days looked at each night: a machine that stood still for less loses no decision."""
@@ -27,10 +27,10 @@ def run_nightly(now: datetime | None = None) -> dict[str, Any]:
     now = now or timezone.now()
     calendar = trading_calendar()
     last = last_finished_day(calendar, now)
-    first = calendar.between(last - timedelta(days=3 * FOLLOWED_DAYS), last)[-CATCH_UP_DAYS:][0]
+    first = calendar.between(last - FOLLOWED_SPAN, last)[-CATCH_UP_DAYS:][0]
     reports = decide_days(None, first, last, now=now)
     opens = fill_opens(last - OPENS_WITHIN, last)
-    built = build_continuous(None, options=BuildOptions(last=last), now=now)
+    built = build_continuous(None, followed_products(last), options=BuildOptions(last=last), now=now)
     return {
         "days": [summary(report) for report in reports],
         "opens": opens,

@@ -19,6 +19,8 @@ DUE_BY = time(18, 0)
 
 FOLLOWED_DAYS = 20
 """Trading days after its last decision for which a product counts as one that the desk follows."""
+FOLLOWED_SPAN = timedelta(days=3 * FOLLOWED_DAYS)
+"""Calendar days that hold them, whatever holidays lie in them."""
 
 
 def main_contract_on(product: Product, trading_day: date) -> MainContractDay | None:
@@ -51,11 +53,17 @@ def late_products(calendar: TradingCalendar, now: datetime | None = None) -> lis
     """
     last = last_finished_day(calendar, now or timezone.now(), DUE_BY)
     due = calendar.next_after(last)
-    followed = calendar.between(last - timedelta(days=FOLLOWED_DAYS * 3), due)[-FOLLOWED_DAYS:]
+    followed = calendar.between(last - FOLLOWED_SPAN, due)[-FOLLOWED_DAYS:]
     rows = MainContractDay.objects.values_list("product").annotate(newest=Max("trading_day"))
     newest = {key: day for key, day in rows.order_by() if followed and followed[0] <= day < due}
     products = Product.objects.filter(pk__in=newest).select_related("exchange").order_by("exchange", "code")
     return [(product, newest[product.pk]) for product in products if not _has_ended(product, due)]
+
+
+def followed_products(day: date) -> list[Product]:
+    """The products with a decision for one of the last trading days before ``day``, or for it or a later one."""
+    decided = MainContractDay.objects.filter(trading_day__gte=day - FOLLOWED_SPAN).values("product")
+    return list(Product.objects.filter(pk__in=decided).select_related("exchange").order_by("pk"))
 
 
 def named(products: Iterable[Product], most: int = 8) -> str:

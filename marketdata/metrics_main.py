@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from marketdata.daily_facts import MainContractDay
 from marketdata.instruments import trading_calendar
 from marketdata.main_state import late_products
-from quantsite.common.errors import MissingError
+from quantsite.common.errors import RuleError
 from quantsite.common.times import SHANGHAI
 from quantsite.web.metrics import register_collector
 
@@ -31,7 +31,7 @@ def main_contract_metrics() -> Iterator[Metric]:
         yield decided
     try:
         late = len(late_products(trading_calendar()))
-    except MissingError:
+    except RuleError:  # no calendar, or it is over: the alarm about the calendar tells
         return
     yield GaugeMetricFamily(
         "quantsite_main_contract_products_late", "Products without a decision for the coming trading day", value=late

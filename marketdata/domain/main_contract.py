@@ -61,6 +61,7 @@ class Obstacle(StrEnum):
     """Why nothing can be decided."""
 
     NO_DATA = "no_data"
+    UNFINISHED = "unfinished"
     NO_PRESENT = "no_present"
     NO_SUCCESSOR = "no_successor"
 
@@ -71,6 +72,7 @@ SENTENCES: Mapping[str, str] = {
     Ground.OPEN_INTEREST: unsaid("more than %(ratio)g times the open interest, at least %(share)g of the volume"),
     Ground.EXPIRY: unsaid("fewer than %(days)d trading days are left to the old contract"),
     Obstacle.NO_DATA: unsaid("no contract has figures of the day"),
+    Obstacle.UNFINISHED: unsaid("the bars of the day end before its close"),
     Obstacle.NO_PRESENT: unsaid("the main contract has no figures of the day"),
     Obstacle.NO_SUCCESSOR: unsaid("the main contract is about to end and no later one has figures of the day"),
 }

@@ -16,6 +16,7 @@ from marketdata.main_state import last_finished_day, late_products, main_contrac
 from marketdata.models import Bar, Instrument, Product
 from marketdata.tests.made_contracts import AFTERWARDS, FRI, MON, THU, TUE, WED, store_days, store_roll
 from quantsite.common.errors import RefusedError, RuleError
+from quantsite.common.times import ns_to_utc
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
 
@@ -136,6 +137,20 @@ def test_a_main_contract_that_traded_and_has_no_bar_is_a_hole(rb: Product) -> No
     assert report.outcomes[0].text == "the main contract has no figures of the day"
 
 
+def test_a_recording_that_broke_off_decides_nothing(rb: Product) -> None:
+    """Without the last two half hours of both contracts the close is not seen."""
+    store_roll("30m")
+    for row in Instrument.objects.filter(code__in=["rb2405.SHFE", "rb2410.SHFE"]):
+        late = Bar.objects.series(row, "30m", MON, MON).start[-2:].tolist()
+        Bar.objects.filter(instrument=row, start__in=[ns_to_utc(start) for start in late]).delete()
+    (report,) = decide_days(None, MON, MON, now=AFTERWARDS)
+    assert (report.outcomes[0].row, report.outcomes[0].text) == (None, "the bars of the day end before its close")
+    late = Bar.objects.series(Instrument.objects.get(code="rb2405.SHFE"), "30m", TUE, TUE).start[-2:].tolist()
+    Bar.objects.filter(instrument__code="rb2405.SHFE", start__in=[ns_to_utc(start) for start in late]).delete()
+    (report,) = decide_days(None, TUE, TUE, now=AFTERWARDS)
+    assert [row.instrument.code for row in report.decided] == ["rb2405.SHFE"], "rb2410 traded to the end"
+
+
 def test_a_quiet_main_contract_counts_with_what_it_had(rb: Product) -> None:
     """wr hardly trades: a day without a bar is a day without a trade."""
     store_days("wr2405.SHFE", {MON: (4_000.0, 5.0, 30.0), WED: (4_000.0, 5.0, 30.0)})
@@ -235,6 +250,14 @@ def test_an_administrator_takes_decisions_back(rb: Product, ada: User) -> None:
     build_continuous(None, [rb], ["30m"], BuildOptions(last=THU), now=now)
     rebuilt = Bar.objects.series(series, "30m", THU, THU)
     assert rebuilt.open[0] == 3_721.0, "rb2405 again"
+
+
+def test_taking_back_from_a_sunday_on_is_from_friday_on(rb: Product) -> None:
+    store_roll()
+    decide_days(None, THU, FRI, now=AFTERWARDS)
+    now = datetime(2024, 3, 24, 4, 0, tzinfo=UTC)
+    (report,) = redecide(None, rb, date(2024, 3, 24), now=now)
+    assert (report.day, len(report.decided), len(decided())) == (FRI, 1, 2)
 
 
 def test_products_late_are_those_the_desk_follows(rb: Product) -> None:

@@ -10,9 +10,9 @@ from accounts.permissions import require
 from marketdata.bar_formats import bar_table
 from marketdata.bar_rows import Boundary
 from marketdata.column_files import write_table
-from marketdata.instruments import contract_of, find_instrument
+from marketdata.instruments import find_instrument
 from marketdata.klines import get_kline_data
-from marketdata.tick_formats import ctp_table
+from marketdata.tick_formats import Listing, ctp_table
 from marketdata.tick_models import Tick
 from quantsite.common.errors import MissingError
 
@@ -49,7 +49,7 @@ def export_ticks(actor: User | None, code: str, path: Path, start: Boundary = No
     ticks = Tick.objects.series(instrument, start, end)
     if not len(ticks):
         raise _nothing(_("ticks"), code)
-    return Exported(len(ticks), write_table(ctp_table(ticks, contract_of(instrument)), path))
+    return Exported(len(ticks), write_table(ctp_table(ticks, Listing.of(instrument)), path))
 
 
 def _nothing(what: str, code: str) -> MissingError:

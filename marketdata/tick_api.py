@@ -16,8 +16,8 @@ from rest_framework.viewsets import GenericViewSet
 from marketdata.bar_query import DEFAULT_LIMIT, MAX_LIMIT, boundary_of, by_column, limit_of, needed
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.tick_series import TickSeries
-from marketdata.instruments import contract_of, find_instrument
-from marketdata.tick_formats import TickCsvRenderer, TickJsonRenderer, TickPage, TickParquetRenderer
+from marketdata.instruments import find_instrument
+from marketdata.tick_formats import Listing, TickCsvRenderer, TickJsonRenderer, TickPage, TickParquetRenderer
 from marketdata.tick_models import Tick
 from marketdata.tick_rows import Key
 from quantsite.common.errors import RuleError
@@ -111,7 +111,7 @@ class TickViewSet(GenericViewSet[Tick]):
         if len(ticks) > limit:
             ticks = ticks.take(slice(1, None))
             older = _older(request, ticks)
-        page = TickPage(ticks, contract_of(instrument), instrument.simulated, older, columns)
+        page = TickPage(ticks, Listing.of(instrument), instrument.simulated, older, columns)
         return Response(page, headers={"Link": f'<{older}>; rel="next"'} if older else None)
 
 

@@ -7,17 +7,17 @@ to the same ticks.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
 from rest_framework.renderers import BaseRenderer
 
 from marketdata.column_files import csv_bytes, instants, json_page, numbers, parquet_bytes
-from marketdata.domain.contract import Contract
 from marketdata.domain.normalise import CZCE
 from marketdata.domain.tick_series import FloatColumn, TickSeries
 from marketdata.importers.tick_file import LEVELS
+from marketdata.models import Instrument
 from quantsite.common.times import NS_PER_DAY, NS_PER_SECOND, SHANGHAI_OFFSET_NS
 from quantsite.web.renderers import OrjsonRenderer
 
@@ -49,43 +49,56 @@ PUBLISHED = {
 """CTP's names and those of :class:`TickSeries`."""
 
 
+class Listing(NamedTuple):
+    """What the table must know of an instrument: its exchange, its symbol there, and the units of goods in a lot."""
+
+    symbol: str
+    exchange: str
+    multiplier: float
+
+    @classmethod
+    def of(cls, instrument: Instrument) -> Self:
+        """That of a stored one; reads ``product``."""
+        return cls(instrument.symbol, instrument.product.exchange_id, float(instrument.multiplier))
+
+
 @dataclass(frozen=True)
 class TickPage:
-    """Ticks in their order, the contract, and the address of the older ones; ``by_column`` asks for arrays in JSON."""
+    """Ticks in their order, whose they are, and where older ones are; ``by_column`` asks for arrays in JSON."""
 
     ticks: TickSeries
-    contract: Contract
+    listing: Listing
     simulated: bool
     next: str | None
     by_column: bool = False
 
 
-def ctp_table(ticks: TickSeries, contract: Contract) -> pa.Table:
+def ctp_table(ticks: TickSeries, listing: Listing) -> pa.Table:
     """The ticks with CTP's field names; prices NaN here are null there."""
     local = ticks.time + SHANGHAI_OFFSET_NS
     clock = local % NS_PER_DAY
     columns: dict[str, Any] = {
         "TradingDay": pa.array(_dates(ticks.trading_day)),
-        "InstrumentID": pa.array([contract.symbol] * len(ticks)),
-        "ExchangeID": pa.array([contract.exchange] * len(ticks)),
+        "InstrumentID": pa.array([listing.symbol] * len(ticks)),
+        "ExchangeID": pa.array([listing.exchange] * len(ticks)),
         "ActionDay": pa.array(_dates(local // NS_PER_DAY)),
         "UpdateTime": pa.array(_times(clock)),
         "UpdateMillisec": pa.array(clock % NS_PER_SECOND // NS_PER_MILLISECOND),
     }
-    columns |= {name: numbers(_published(name, ticks, contract)) for name in PUBLISHED}
+    columns |= {name: numbers(_published(name, ticks, listing)) for name in PUBLISHED}
     if ticks.depth is not None:
         columns |= {name: numbers(ticks.depth[:, level]) for level, name in enumerate(LEVELS)}
     ours = {"Seq": ticks.seq, "Received": ticks.received, "Flags": ticks.flags}
     return pa.table(columns | {name: pa.array(column) for name, column in ours.items()})
 
 
-def _published(name: str, ticks: TickSeries, contract: Contract) -> FloatColumn:
+def _published(name: str, ticks: TickSeries, listing: Listing) -> FloatColumn:
     """A column of numbers as the exchange writes it: CZCE's turnover and the others' average price are of one unit."""
     values: FloatColumn = getattr(ticks, PUBLISHED[name])
-    scale = contract.multiplier
-    if name == "Turnover" and contract.exchange == CZCE:
+    scale = listing.multiplier
+    if name == "Turnover" and listing.exchange == CZCE:
         return _undone(values, values / scale, lambda guess: guess * scale)
-    if name == "AveragePrice" and contract.exchange != CZCE:
+    if name == "AveragePrice" and listing.exchange != CZCE:
         return _undone(values, values * scale, lambda guess: guess / scale)
     return values
 
@@ -133,7 +146,7 @@ class TickCsvRenderer(BaseRenderer):
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:  # noqa: ARG002
         """The body."""
-        return csv_bytes(ctp_table(data.ticks, data.contract))
+        return csv_bytes(ctp_table(data.ticks, data.listing))
 
 
 class TickParquetRenderer(BaseRenderer):
@@ -146,7 +159,7 @@ class TickParquetRenderer(BaseRenderer):
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:  # noqa: ARG002
         """The body."""
-        return parquet_bytes(ctp_table(data.ticks, data.contract))
+        return parquet_bytes(ctp_table(data.ticks, data.listing))
 
 
 def _json_columns(ticks: TickSeries) -> dict[str, Any]:

@@ -58,6 +58,7 @@ LEVELS = tuple(
     f"{side}{what}{level}" for side in ("Bid", "Ask") for what in ("Price", "Volume") for level in range(2, 6)
 )
 """The columns of ``RawTick.depth``, in its order."""
+PRICE_LEVELS = [number for number, name in enumerate(LEVELS) if "Price" in name]
 
 OURS = ("Seq", "Received", "Flags")
 """What ``export_ticks`` adds: our number of the tick, when we received it (ns UTC), and its flags."""
@@ -120,11 +121,13 @@ class TickTable:
                 yield RawTick(depth=levels, **dict(zip(names, row, strict=True)))
 
     def _levels(self, part: slice) -> list[tuple[float, ...] | None]:
-        """The deeper levels of each row, None where none of them is quoted."""
+        """The deeper levels of each row, None where none of them is quoted; a price that is none is NaN."""
         if self.depth is None:
             return [None] * len(self.lines[part])
-        levels = self.depth[part]
-        quoted = np.asarray(((levels > 0) & (levels < INVALID_ABOVE)).any(axis=1))
+        levels = self.depth[part].copy()
+        prices = levels[:, PRICE_LEVELS]
+        levels[:, PRICE_LEVELS] = np.where((prices > 0) & (prices < INVALID_ABOVE), prices, np.nan)
+        quoted = np.asarray((~np.isnan(levels[:, PRICE_LEVELS])).any(axis=1))
         return [tuple(row) if is_quoted else None for row, is_quoted in zip(levels.tolist(), quoted, strict=True)]
 
 

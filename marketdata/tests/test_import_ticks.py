@@ -2,6 +2,7 @@
 
 import gzip
 from datetime import date
+from math import isnan
 from pathlib import Path
 
 import pyarrow.csv
@@ -204,3 +205,20 @@ def test_the_command_says_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixt
     )
     with pytest.raises(CommandError, match="no bar interval"):
         call_command("import_ticks", str(path), "--build-bars", "1x")
+
+
+def test_deeper_levels_are_kept_where_they_are_quoted(tmp_path: Path) -> None:
+    header = f"{HEADER},BidPrice2,BidVolume2,AskPrice2,AskVolume2,AskPrice5"
+    rows = [f"{SOUND[0]},3989,4,0,0,1.79769e+308", f"{SOUND[1]},N/A,0,0.00,0,0"]
+    done = one(write_ticks(tmp_path / "rb.csv", *rows, header=header))
+    ticks = Tick.objects.series(done.instrument)
+    first, second = (tick.depth for tick in ticks.rows())
+    assert first is not None
+    assert (first[0], first[4], second) == (3989, 4, None)
+    assert all(isnan(price) for price in (*first[1:4], *first[8:12])), "no quote is no number"
+    call_command("export_ticks", "--instrument", done.instrument.code, "--output", str(tmp_path / "back.csv"))
+    assert one(tmp_path / "back.csv").unchanged == 2
+    assert one(tmp_path / "back.csv", TickImportOptions(replace=True)).unchanged == 2
+    Tick.objects.all().delete()
+    one(tmp_path / "back.csv")
+    assert Tick.objects.series(done.instrument).checksum() == ticks.checksum()

@@ -16,10 +16,12 @@ LEASE = "recorder"
 TICK_GAP = register_kind("tick_gap", _("Ticks are missing"))
 RECORDER_BEHIND = register_kind("recorder_behind", _("The recorder is behind"))
 RECORDER_ASIDE = register_kind("recorder_aside", _("The recorder could not store something"))
+TICKS_REPEATED = register_kind("ticks_repeated", _("Ticks came twice"))
 
 GAP = gettext_noop("%(source)s: %(ticks)d ticks of %(instruments)d instruments are missing (%(first)s): %(reason)s.")
 FRAMES = gettext_noop("%(source)s: frames %(frames)s are not in the stream any more; what was in them is missing.")
 BEHIND = gettext_noop("%(source)s: recorded %(seconds)d s late. %(reason)s")
+REPEATED = gettext_noop("%(source)s: %(ticks)d ticks were stored already under their numbers; the stored ones stay.")
 DAMAGED = gettext_noop("%(source)s: frame %(id)s is damaged; it is kept in %(folder)s.")
 UNKNOWN = gettext_noop("%(source)s: %(codes)s is not known; its ticks and bars are kept in %(folder)s.")
 REFUSED = gettext_noop("%(source)s: the database refused frame %(id)s (%(reason)s); it is kept in %(folder)s.")
@@ -46,6 +48,11 @@ def tell_lost_frames(source: str, frames: str) -> None:
 def tell_aside(source: str, text: str, **values: str) -> None:
     """Something is kept in a file: ``text`` is one of those above."""
     raise_alarm(RECORDER_ASIDE, source, text, Severity.CRITICAL, {"source": source, **values})
+
+
+def tell_repeated(source: str, ticks: int) -> None:
+    """Ticks of a live feed came under numbers that are stored; the stored ones stay."""
+    raise_alarm(TICKS_REPEATED, source, REPEATED, Severity.WARNING, {"source": source, "ticks": ticks})
 
 
 def tell_behind(source: str, seconds: float, reason: str) -> None:

@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from accounts.leases import Held, LeaseKeeper, LeaseLostError, holder_name, take_over
 from marketdata.alarms_recorder import LEASE, tell_behind, tell_caught_up
+from marketdata.heartbeat import beat, still
 from marketdata.recorder_source import BATCH_ROWS, SourceRecorder
 from marketdata.stream import UnreachableError, sources
 from quantsite.common.errors import ConflictError
@@ -74,6 +75,7 @@ class Recorder:
                 raise
         finally:
             connection.close()
+            still(LEASE)
 
     def _hold(self, held: Held) -> None:
         """Record while the lease is ours."""
@@ -118,6 +120,7 @@ class Recorder:
         if self._looked and time.monotonic() - self._looked < LOOK_SECONDS:
             return
         self._looked = time.monotonic()
+        _say_alive()
         try:
             found = self._names or sources()
         except UnreachableError as error:
@@ -161,3 +164,11 @@ class Recorder:
             if self._lost.wait(pause):
                 raise LeaseLostError("lease_lost", self._reason)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def _say_alive() -> None:
+    """For a container's health check; a disk that takes no file must not end the recording."""
+    try:
+        beat(LEASE)
+    except OSError as error:
+        log.warning("no sign of life written", reason=str(error))

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import msgspec
 
@@ -31,6 +32,11 @@ class Batch:
         return batch
 
     @property
+    def epoch(self) -> int:
+        """The feed's run that published the first frame."""
+        return parse_id(self.frames[0][0]).epoch
+
+    @property
     def last_id(self) -> str:
         """The id of the newest frame."""
         return self.frames[-1][0]
@@ -55,6 +61,13 @@ class Batch:
             return
         for message in messages:
             self._sort_in(message)
+
+    def runs(self) -> list["Batch"]:
+        """A batch for each run of the feed: mostly there is one."""
+        if not self.frames or parse_id(self.last_id).epoch == self.epoch:
+            return [self]
+        groups = groupby(self.frames, key=lambda frame: parse_id(frame[0]).epoch)
+        return [Batch.of(frames) for _epoch, frames in groups]
 
     def only(self, known: Container[str]) -> "Batch":
         """The batch without the messages of instruments that are not ``known``."""

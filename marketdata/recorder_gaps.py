@@ -15,6 +15,7 @@ from marketdata.domain.ticks import Tick
 from marketdata.live_models import TickGap
 from marketdata.models import Instrument
 from marketdata.recorder_batch import Batch, lost_frames
+from marketdata.stream import parse_id
 from marketdata.tick_models import Tick as TickRow
 
 log = structlog.get_logger(__name__)
@@ -31,8 +32,11 @@ DAYS_KEPT = 7
 class GapBook:
     """The gaps of one source. What it says of a batch counts only once the batch is stored (:meth:`accept`)."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, after: str) -> None:
+        """``after`` is the id of the last frame that is stored, '' for none."""
         self._source = source
+        self._run = parse_id(after).epoch
+        self._resumed = True
         self._numbers = TickNumbers()
         self._troubles: deque[tuple[float, str]] = deque(maxlen=TROUBLES)
         newest = TickGap.objects.filter(source=source).order_by("-trading_day").first()
@@ -57,6 +61,9 @@ class GapBook:
             self.note(f"frames {frames} were not in the stream any more")
             log.error("frames lost", source=self._source, frames=frames)
             tell_lost_frames(self._source, frames)
+        if batch.epoch != self._run:
+            self._numbers.begin_run()
+            self._run, self._resumed = batch.epoch, False
         self._learn(batch.ticks, keys)
         missing = self._numbers.missing(batch.ticks)
         if missing:
@@ -104,7 +111,7 @@ class GapBook:
         for code, day in self._numbers.unknown(ticks):
             by_day.setdefault(day, []).append(code)
         for day, codes in by_day.items():
-            self._numbers.learn(_last_stored(day, {keys[code]: code for code in codes}))
+            self._numbers.learn(_last_stored(day, {keys[code]: code for code in codes}), resumed=self._resumed)
 
 
 def _last_stored(day: int, codes: Mapping[int, str]) -> dict[Key, int]:

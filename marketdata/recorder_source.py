@@ -8,7 +8,8 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.leases import LeaseLostError
-from marketdata.alarms_recorder import DAMAGED, REFUSED, UNKNOWN, tell_aside
+from marketdata.alarms_recorder import DAMAGED, REFUSED, UNKNOWN, tell_aside, tell_repeated
+from marketdata.domain.tick_gaps import EPOCH_SHIFT
 from marketdata.live_models import RecorderPosition
 from marketdata.models import Instrument
 from marketdata.recorder_aside import Aside
@@ -16,7 +17,7 @@ from marketdata.recorder_bars import store_bars
 from marketdata.recorder_batch import Batch
 from marketdata.recorder_gaps import GapBook
 from marketdata.recorder_settlements import store_settlements
-from marketdata.stream import reader
+from marketdata.stream import parse_id, reader
 from marketdata.tick_partitions import ensure_partitions
 from marketdata.tick_store import insert_messages
 from quantsite.common.times import NS_PER_DAY, ns_to_utc
@@ -42,7 +43,7 @@ class SourceRecorder:
         self.position = row.stream_id
         self._reader = reader(source, self.position)
         self._keys: dict[str, int] = {}
-        self._gaps = GapBook(source)
+        self._gaps = GapBook(source, self.position)
         self._aside = Aside(source)
 
     @property
@@ -73,17 +74,24 @@ class SourceRecorder:
         Raises ``OperationalError`` where the database is away (nothing is stored then, and the same batch may come
         again), :class:`LeaseLostError` where another recorder has moved on from our place.
         """
-        if not batch.frames:
-            return
+        for run in batch.runs() if batch.frames else ():
+            if parse_id(run.last_id) > parse_id(self.position):  # else it was stored before the database went away
+                self._store_run(run)
+
+    def _store_run(self, batch: Batch) -> None:
         try:
             self._store(batch)
         except UNSTORABLE as error:
             self._keys.clear()
             if len(batch.frames) > 1:
-                for frame in batch.frames:
-                    self.store(Batch.of([frame]))
+                self._store_each(batch)
             else:
                 self._refuse(batch, error)
+
+    def _store_each(self, batch: Batch) -> None:
+        """Store the frames one by one, so that the one that is refused is found."""
+        for frame in batch.frames:
+            self.store(Batch.of([frame]))
 
     def _quiet(self) -> None:
         """Nothing came: we are in time, unless the stream cannot be read."""
@@ -107,7 +115,13 @@ class SourceRecorder:
         self._gaps.accept(sound)
         self.position = batch.last_id
         if new < len(sound.ticks):
-            log.warning("ticks were stored already", source=self.source, ticks=len(sound.ticks) - new)
+            self._tell_repeated(sound, len(sound.ticks) - new)
+
+    def _tell_repeated(self, batch: Batch, ticks: int) -> None:
+        """Of a replay that is run again it is expected; a live feed's numbers should never come twice."""
+        log.warning("ticks were stored already", source=self.source, ticks=ticks)
+        if any(tick.seq >> EPOCH_SHIFT for tick in batch.ticks):
+            tell_repeated(self.source, ticks)
 
     def _find(self, codes: set[str]) -> None:
         missing = codes - self._keys.keys()

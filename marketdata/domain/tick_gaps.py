@@ -1,7 +1,8 @@
 """Which ticks are missing between those that came: their numbers ascend by one within a trading day and feed epoch.
 
 A live feed's numbers carry its epoch in the upper half: the first tick of an instrument and trading day that an epoch
-publishes has the number ``epoch << 32``, the next one more. Epoch 0 (files) begins with 1.
+publishes has the number ``epoch << 32``, the next one more. A replay publishes the numbers of its file, in epoch 0; it
+may begin anywhere in it, and ascends by one from there on.
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,9 +39,13 @@ class TickNumbers:
         """The instruments and days of which no number is known: what is stored of them should be told first."""
         return {(tick.instrument, tick.trading_day) for tick in ticks} - self._last.keys()
 
-    def learn(self, last: Mapping[Key, int]) -> None:
-        """Take the last stored numbers."""
-        self._last.update(last)
+    def learn(self, last: Mapping[Key, int], *, resumed: bool) -> None:
+        """Take the last stored numbers; those of files only where the run of the feed that stored them goes on."""
+        self._last.update({key: seq for key, seq in last.items() if resumed or seq >> EPOCH_SHIFT})
+
+    def begin_run(self) -> None:
+        """The feed has started anew: numbers of files may begin anywhere again."""
+        self._last = {key: seq for key, seq in self._last.items() if seq >> EPOCH_SHIFT}
 
     def missing(self, ticks: Iterable[Tick]) -> list[MissingTicks]:
         """What is missing before and between these ticks, in their order. Numbers that repeat are no news."""
@@ -51,10 +56,10 @@ class TickNumbers:
             before = last.get(key)
             if before is None:
                 before = self._last.get(key, -1)
-            expected = before + 1 if before >> EPOCH_SHIFT == seq >> EPOCH_SHIFT else first_number(seq)
+            expected = before + 1 if _epoch(before) == _epoch(seq) else first_number(seq)
             if seq > expected:
                 found.append(MissingTicks(*key, expected, seq - 1))
-            if seq > before or seq >> EPOCH_SHIFT != before >> EPOCH_SHIFT:
+            if seq > before or _epoch(seq) != _epoch(before):
                 last[key] = seq
         return found
 
@@ -63,7 +68,7 @@ class TickNumbers:
         for tick in ticks:
             key, seq = (tick.instrument, tick.trading_day), tick.seq
             before = self._last.get(key, -1)
-            if seq > before or seq >> EPOCH_SHIFT != before >> EPOCH_SHIFT:
+            if seq > before or _epoch(seq) != _epoch(before):
                 self._last[key] = seq
 
     def forget_before(self, day: int) -> None:
@@ -72,5 +77,10 @@ class TickNumbers:
 
 
 def first_number(seq: int) -> int:
-    """The number with which the epoch of ``seq`` begins a trading day."""
-    return seq >> EPOCH_SHIFT << EPOCH_SHIFT or 1
+    """The number with which the epoch of ``seq`` begins a trading day: of a file, any."""
+    return seq >> EPOCH_SHIFT << EPOCH_SHIFT if seq >> EPOCH_SHIFT else seq
+
+
+def _epoch(seq: int) -> int:
+    """-1 for -1, which stands for no number."""
+    return seq >> EPOCH_SHIFT

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.leases import take
 from accounts.models import Alarm, Lease, Severity
-from marketdata.alarms_recorder import RECORDER_ASIDE, RECORDER_BEHIND, TICK_GAP
+from marketdata.alarms_recorder import RECORDER_ASIDE, RECORDER_BEHIND, TICK_GAP, TICKS_REPEATED
 from marketdata.daily_facts import DailySettlement
 from marketdata.domain.ticks import BarMessage, Clock, SettlementMessage, encode
 from marketdata.instruments import ensure_instrument
@@ -125,6 +125,29 @@ def test_a_new_epoch_and_a_new_day_begin_anew(source: str) -> None:
     assert not open_alarms(source)
 
 
+def test_a_replay_may_begin_in_the_middle_and_may_be_run_again(source: str) -> None:
+    write(source, "7-1", ticks(RB, 100, 104))
+    record(source)
+    write(source, "7-2", ticks(RB, 105, 106))
+    write(source, "8-1", ticks(RB, 200, 204))
+    write(source, "8-2", ticks(RB, 206, 206))
+    write(source, "9-1", ticks(RB, 1, 110))
+    record(source)
+    assert seqs() == [*range(1, 111), *range(200, 205), 206]
+    assert [(gap.first_seq, gap.last_seq) for gap in TickGap.objects.all()] == [(205, 205)]
+    assert set(open_alarms(source)) == {TICK_GAP}
+
+
+def test_live_numbers_that_come_twice_are_told(source: str) -> None:
+    write(source, "7-1", ticks(RB, LIVE, LIVE + 3))
+    record(source)
+    other = f"{source}-b"
+    write(other, "7-1", ticks(RB, LIVE, LIVE + 4, bid_price=1.0))
+    record(other)
+    assert open_alarms(other)[TICKS_REPEATED].values["ticks"] == 4
+    assert Tick.objects.series(Instrument.objects.get(code=RB)).bid_price.tolist() == [4000.0] * 4 + [1.0]
+
+
 def test_numbers_that_the_feed_skipped_are_a_gap(source: str) -> None:
     write(source, "7-1", [*ticks(RB, LIVE, LIVE + 3), *ticks(RB, LIVE + 6, LIVE + 7), tick(HC, LIVE + 2)])
     record(source)
@@ -152,8 +175,9 @@ def test_frames_that_left_the_stream_unread_are_a_gap_with_its_reason(source: st
     record(source)
     gap = TickGap.objects.get()
     assert (gap.first_seq, gap.last_seq) == (LIVE + 4, LIVE + 8)
-    assert "7-2 to 7-4, 9-1 to 9-2" in gap.reason
-    assert open_alarms(source)[TICK_GAP].severity == Severity.CRITICAL
+    assert gap.reason == "frames 7-2 to 7-4 were not in the stream any more"
+    alarm = open_alarms(source)[TICK_GAP]
+    assert (alarm.severity, alarm.values["frames"], alarm.count) == (Severity.CRITICAL, "9-1 to 9-2", 3)
 
 
 def test_the_alarm_of_a_gap_goes_with_the_next_trading_day(source: str) -> None:

@@ -43,7 +43,19 @@ def test_every_service_is_watched() -> None:
     services = yaml.safe_load(deployment.COMPOSE.read_text())["services"]
 
     assert set(services) == {
-        *("migrate", "web", "worker", "beat", "nginx", "timescaledb", "redis", "prometheus", "grafana", "feed"),
+        *(
+            "migrate",
+            "web",
+            "worker",
+            "beat",
+            "nginx",
+            "timescaledb",
+            "redis",
+            "prometheus",
+            "grafana",
+            "feed",
+            "recorder",
+        ),
     }
     assert {name for name, service in services.items() if "test" not in service["healthcheck"]} == {"migrate"}
 

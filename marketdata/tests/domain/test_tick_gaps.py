@@ -10,7 +10,7 @@ EPOCH = 3 << 32
 
 
 def test_an_epoch_begins_with_its_first_number() -> None:
-    assert (first_number(EPOCH + 17), first_number(17)) == (EPOCH, 1)
+    assert (first_number(EPOCH + 17), first_number(17)) == (EPOCH, 17)
 
 
 def test_nothing_is_missing_between_numbers_that_ascend_by_one() -> None:
@@ -31,9 +31,22 @@ def test_only_what_was_accepted_counts() -> None:
 def test_what_is_stored_already_is_where_counting_begins() -> None:
     numbers = TickNumbers()
     assert numbers.unknown([tick("a", 5), tick("b", 5)]) == {("a", DAY + 1), ("b", DAY + 1)}
-    numbers.learn({("a", DAY + 1): 4})
+    numbers.learn({("a", DAY + 1): 4}, resumed=True)
     assert numbers.unknown([tick("a", 5)]) == set()
-    assert numbers.missing([tick("a", 5), tick("b", 3)]) == [MissingTicks("b", DAY + 1, 1, 2)]
+    assert numbers.missing([tick("a", 6), tick("b", EPOCH + 1)]) == [
+        MissingTicks("a", DAY + 1, 5, 5),
+        MissingTicks("b", DAY + 1, EPOCH, EPOCH),
+    ]
+
+
+def test_a_replay_may_begin_anywhere_and_goes_on_from_there() -> None:
+    numbers = TickNumbers()
+    numbers.accept([tick("a", 100), tick("a", EPOCH, day=DAY)])
+    numbers.begin_run()
+    numbers.learn({("a", DAY + 1): 100, ("b", DAY + 1): EPOCH + 3}, resumed=False)
+    assert numbers.missing([tick("a", 5000), tick("a", 5002)]) == [MissingTicks("a", DAY + 1, 5001, 5001)]
+    assert numbers.missing([tick("b", EPOCH + 5)]) == [MissingTicks("b", DAY + 1, EPOCH + 4, EPOCH + 4)]
+    assert numbers.missing([tick("a", EPOCH + 1, day=DAY)]) == []
 
 
 def test_a_day_that_is_over_is_forgotten() -> None:
@@ -54,7 +67,8 @@ def test_what_came_and_what_is_missing_are_all_numbers(came: dict[tuple[str, int
         for (code, day, epoch), found in sorted(came.items(), key=lambda item: item[0][2])
         for number in sorted(found)
     ]
-    numbers, missing = TickNumbers(), set()
+    numbers = TickNumbers()
+    missing: set[tuple[str, int, int]] = set()
     for first in range(0, len(stream), size):
         batch = [tick(code, seq, day=day) for code, day, seq in stream[first : first + size]]
         for gap in numbers.missing(batch):
@@ -65,6 +79,6 @@ def test_what_came_and_what_is_missing_are_all_numbers(came: dict[tuple[str, int
     everything = {
         (code, day, (epoch << 32) + number + (epoch == 0))
         for (code, day, epoch), found in came.items()
-        for number in range(max(found) + 1)
+        for number in range(0 if epoch else min(found), max(found) + 1)
     }
     assert missing == everything - set(stream)

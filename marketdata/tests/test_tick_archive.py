@@ -10,17 +10,20 @@ import pyarrow.parquet
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Alarm, AuditEntry, User
 from marketdata import tick_archive, tick_files
 from marketdata.archive_services import archive_ticks
 from marketdata.domain.calendar import from_day_number, to_day_number
 from marketdata.domain.tick_series import TickSeries
+from marketdata.exports import export_ticks
 from marketdata.instruments import ensure_instrument
 from marketdata.models import Instrument
 from marketdata.tasks import archive_old_ticks
 from marketdata.tests.made_ticks import DAY, ticks
 from marketdata.tick_archive import DamagedArchiveError, archive_before, archive_day, read_archived
+from marketdata.tick_imports import TickImportOptions, import_ticks
 from marketdata.tick_models import Tick, TickFile
 from marketdata.tick_store import insert_ticks
 from quantsite.common.errors import RefusedError
@@ -219,6 +222,38 @@ def test_ticks_that_come_late_join_those_of_the_file(
     assert days(rb) == [(FIRST, 70)]
     assert Tick.objects.series(rb, FIRST, FIRST).seq.tolist() == list(range(1, 71))
     assert [path.name for path in tick_dir.rglob("*.parquet")] == [f"{FIRST:%Y%m%d}-2.parquet"]
+
+
+def test_the_rows_of_a_day_go_in_one_statement(rb: Instrument) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        archive_day(rb, FIRST)
+    deletes = [query["sql"] for query in queries if "DELETE" in query["sql"] and "marketdata_tick" in query["sql"]]
+    assert len(deletes) == 1
+    assert " IN (" not in deletes[0], "not a tick at a time"
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_an_import_replaces_an_archived_day(rb: Instrument, tick_dir: Path, tmp_path: Path, damaged: bool) -> None:
+    export_ticks(None, CODE, tmp_path / "ticks.csv", FIRST, FIRST)
+    archive_before(FIRST + timedelta(days=1))
+    want = Tick.objects.series(rb, FIRST, FIRST).checksum()
+    (same,) = import_ticks(None, tmp_path / "ticks.csv", TickImportOptions())
+    assert (same.unchanged, Tick.objects.count()) == (60, 60), "what is in the file already is not stored as rows"
+    row = TickFile.objects.get()
+    if damaged:
+        (tick_dir / row.path).unlink()
+        with pytest.raises(DamagedArchiveError):
+            import_ticks(None, tmp_path / "ticks.csv", TickImportOptions())
+    else:
+        text = (tmp_path / "ticks.csv").read_text()
+        (tmp_path / "ticks.csv").write_text(text.replace("4001,", "4001.0,").replace(",4300,", ",4301,"))
+    (done,) = import_ticks(None, tmp_path / "ticks.csv", TickImportOptions(replace=True))
+    assert (done.replaced, days(rb), Tick.objects.count()) == (60, [], 120)
+    assert (Tick.objects.series(rb, FIRST, FIRST).checksum() == want) is damaged
+    archive_before(FIRST + timedelta(days=1))
+    assert days(rb) == [(FIRST, 60)]
+    tick_archive.check_catalogue()
+    assert not Alarm.objects.open().exists()
 
 
 def test_the_nightly_task_moves_what_is_older_than_the_setting(rb: Instrument, settings: Any) -> None:

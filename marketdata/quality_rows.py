@@ -1,10 +1,10 @@
 """The quality of days as rows: reports in, and what pages, alarms and backtests read of them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, timedelta
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -21,6 +21,8 @@ RECENT = timedelta(days=10)
 
 RULES = 1
 """Raised with every change of the rules of judging, so that all days are judged again."""
+
+FETCH = 10_000
 
 COLUMNS = (
     *("score", "expected_bars", "bars", "missing", "zero_volume", "off_tick", "outside_limits", "jumps", "partial"),
@@ -98,15 +100,13 @@ def finest_coverage(rows: Iterable[BarCoverage]) -> BarCoverage | None:
     return min((row for row in rows if row.bars), key=lambda row: parse_interval(row.interval) or 10**6, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedDay:
-    """What a reader needs of one row: ``fault`` is the kind that costs most, '' for none."""
+class JudgedDay(NamedTuple):
+    """What a reader needs of one row, ``key``."""
 
+    key: int
     trading_day: date
     interval: str
     score: float
-    fault: str
-    bars: int
 
 
 def judged_days(instrument: Instrument, interval: str, first: date, last: date) -> list[JudgedDay]:
@@ -115,13 +115,18 @@ def judged_days(instrument: Instrument, interval: str, first: date, last: date) 
     Rows of ``interval`` itself count; a day that has none is told by the row of another interval, the worst one.
     """
     rows = DayQuality.objects.filter(instrument=instrument, trading_day__range=(first, last)).order_by()
-    values = rows.values_list("trading_day", "interval", "score", "details__fault", "bars")
+    values = rows.values_list("pk", "trading_day", "interval", "score")
     found: dict[date, JudgedDay] = {}
-    for day in (JudgedDay(*row) for row in values):
+    for day in map(JudgedDay._make, values.iterator(FETCH)):
         known = found.get(day.trading_day)
         if known is None or _rank(day, interval) < _rank(known, interval):
             found[day.trading_day] = day
     return [found[day] for day in sorted(found)]
+
+
+def faults_of(keys: Iterable[int]) -> Mapping[int, str]:
+    """The kind of fault that costs each of these rows most, '' for none. Apart: reading it of thousands takes long."""
+    return dict(DayQuality.objects.filter(pk__in=list(keys)).values_list("pk", "details__fault"))
 
 
 def _rank(day: JudgedDay, interval: str) -> tuple[bool, float]:

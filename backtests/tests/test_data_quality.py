@@ -96,10 +96,13 @@ def test_only_the_worst_are_named_of_many_and_all_legs_count(sim: Instrument) ->
     assert poor_days(found).endswith(", ….")
 
 
-def test_one_query_an_instrument(sim: Instrument, django_assert_num_queries: Any) -> None:
-    judge_all(sim, (FIRST, 0.5))
+def test_one_query_an_instrument_and_one_for_the_poor(sim: Instrument, django_assert_num_queries: Any) -> None:
     bars = Bar.objects.series(sim, "5m")
+    judge_all(sim)
     with django_assert_num_queries(2):
+        data_quality_of([sim, sim], [bars, bars])
+    DayQuality.objects.filter(trading_day=FIRST).update(score=0.5)
+    with django_assert_num_queries(3):
         data_quality_of([sim, sim], [bars, bars])
 
 

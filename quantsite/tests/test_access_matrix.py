@@ -19,6 +19,7 @@ from axes.models import AccessAttempt
 from channels.db import database_sync_to_async
 from django.apps import apps
 from django.contrib.admin import site
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command, get_commands, load_command_class
 from django.db import transaction
@@ -30,13 +31,15 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts import alarms
 from accounts.audit import record
 from accounts.commands import ActorCommand
+from accounts.leases import take
 from accounts.models import AuditEntry, User
 from accounts.roles import RESEARCHER, TRADER
 from backtests.optimise.requests import OptimizationRequest, WalkForwardRequest
 from backtests.requests import CostOptions, RunRequest
 from backtests.tests.optimisations import optimized, walked
 from backtests.tests.runs import finished
-from marketdata.daily_facts import ContractRoll, DailySettlement
+from marketdata.daily_facts import ContractRoll, DailySettlement, MainContractDay
+from marketdata.live_models import FeedState, InstrumentFeed, RecorderPosition, Subscription, TickGap
 from marketdata.models import Instrument
 from marketdata.quality import check_quality
 from marketdata.services import store_simulated_bars
@@ -152,16 +155,30 @@ def cast() -> dict[str, User]:
 
 
 def _daily_rows(sim: Instrument) -> None:
-    """A roll, a settlement, a file of ticks, judged days."""
+    """A roll, a settlement, a main contract, a file of ticks, judged days."""
     day = date(2024, 1, 8)
     names = {"from_contract": "simrb2405.SIM", "to_contract": "simrb2410.SIM"}
     ContractRoll.objects.create(
         instrument=sim, trading_day=day, closes_day=day, old_close=3_600.0, new_close=3_500.0, **names
     )
     DailySettlement.objects.create(instrument=sim, trading_day=day, settlement_price=3_500.5)
+    why = {"ratio": 1.1, "volume_share": 0.5, "leave_days": 8, "main": None, "present": None, "rival": None}
+    MainContractDay.objects.create(product=sim.product, trading_day=day, instrument=sim, rule="first", reason=why)
     file = {"path": "SIM/simrb88/20200108.parquet", "rows": 1, "bytes": 1, "checksum": "0" * 64}
     TickFile.objects.create(instrument=sim, trading_day=date(2020, 1, 8), **file)
     check_quality(None, sim.code)
+
+
+def _live_rows(sim: Instrument) -> str:
+    """A feed, what it publishes, who wants it, the recorder, a gap; gives the key of the feed's lease."""
+    held = take("feed:one", "here")
+    FeedState.objects.create(source="one", kind="generator", status="running", epoch=held.epoch)
+    InstrumentFeed.objects.create(instrument=sim, source="one", epoch=held.epoch)
+    Subscription.objects.create(owner="strategy:1", instrument=sim)
+    RecorderPosition.objects.create(source="one", stream_id="1-1")
+    gap = {"trading_day": date(2024, 1, 8), "first_seq": 2, "last_seq": 3}
+    TickGap.objects.create(instrument=sim, source="one", **gap)
+    return held.name
 
 
 def build() -> World:
@@ -178,6 +195,7 @@ def build() -> World:
     )
     sim = store_simulated_bars(None, interval="5m", first=date(2024, 1, 2), last=date(2024, 1, 19), seed=7).instrument
     _daily_rows(sim)
+    lease = _live_rows(sim)
     costs = CostOptions(multiplier=10.0, price_tick=1.0, commission_rate=0.0001, margin_rate=0.1)
     asked = RunRequest("double_ma", sim.code, "5m", parameters={"fast": 3, "slow": 8}, costs=costs)
     run = finished(people["alice"], asked)
@@ -198,6 +216,7 @@ def build() -> World:
         "alarm": str(alarm.pk),
         "alarms": str(alarm.pk),
         "accessattempt": str(attempt.pk),
+        "lease": quote(lease),
         "backtestrun": str(run.pk),
         "backtests": str(run.pk),
         "optimizationrun": str(optimization.pk),

@@ -204,12 +204,17 @@ def _calendar(instrument: Instrument, query: Mapping[str, str]) -> dict[str, Any
         "year": year,
         "years": [(known, calendar_url(instrument.code, known, interval)) for known in years],
         "months": months,
-        "weekdays": [str(WEEKDAYS_ABBR[number])[:2] for number in range(SATURDAY)],
+        "weekdays": [_narrow(str(WEEKDAYS_ABBR[number])) for number in range(SATURDAY)],
         "tiles": _year_tiles(rows, unjudged),
         "worst_days": [_worst(row) for row in worst[:WORST_DAYS]],
         "hidden_days": max(0, len(worst) - WORST_DAYS),
         "kinds": _kinds(rows),
     }
+
+
+def _narrow(weekday: str) -> str:
+    """Two letters; in Chinese the one character that differs."""
+    return weekday[:2] if weekday.isascii() else weekday[-1]
 
 
 def _year(text: str, years: list[int]) -> int:
@@ -292,7 +297,7 @@ def _kinds(rows: list[DayQuality]) -> list[dict[str, Any]]:
             "name": FAULTS[kind].name,
             "meaning": FAULTS[kind].meaning,
             "count": f"{about['count']:,.0f}",
-            "days": f"{about['days']:,}",
+            "days": about["days"],
             "cost": f"{about['cost']:.2f}",
             "share": round(100 * about["cost"] / most),
         }

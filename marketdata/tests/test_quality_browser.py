@@ -72,4 +72,5 @@ def test_in_chinese_the_months_and_weekdays_are_chinese(open_page: OpenPage, rit
     page = open_page(rita, language="zh-hans", width=420)
     page.goto(CALENDAR)
     expect(page.locator(".dq-month h3").first).to_have_text("一月")
+    assert page.locator(".dq-month").first.locator(".dq-weekday").all_text_contents() == list("一二三四五")
     assert page.evaluate("document.documentElement.scrollWidth") <= 420

@@ -28,7 +28,7 @@ from marketdata.tests.stored_bars import made_minutes, put
 from quantsite.common.errors import MissingError, RefusedError, RuleError
 from quantsite.common.times import iso_utc, ns_to_utc
 
-pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
+pytestmark = pytest.mark.django_db
 
 Client = Callable[..., APIClient]
 PATH = "/api/v1/indicators/"

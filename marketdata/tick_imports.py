@@ -21,7 +21,7 @@ from marketdata.domain.bars import LongColumn
 from marketdata.domain.calendar import from_day_number, to_day_number
 from marketdata.domain.codes import parse_code
 from marketdata.domain.intervals import interval_name, parse_interval
-from marketdata.domain.tick_series import COLUMNS, TickSeries
+from marketdata.domain.tick_series import COLUMNS, DEPTH_WIDTH, Levels, TickSeries
 from marketdata.domain.ticks import BACKWARD, OUTSIDE
 from marketdata.importers.tick_check import FileTicks, file_ticks
 from marketdata.importers.tick_file import TickTable, read_tick_table
@@ -208,11 +208,19 @@ def _difference(incoming: TickSeries, stored: TickSeries, lines: LongColumn) -> 
             at = {"line": lines[known][row], "seq": here.seq[row], "name": name}
             text = _("line %(line)s (tick %(seq)s) has %(name)s %(mine)s, %(theirs)s is stored")
             return text % {**at, "mine": f"{mine[row]:.15g}", "theirs": f"{theirs[row]:.15g}"}
+    deep = np.flatnonzero(~np.isclose(_levels(here), _levels(there), rtol=0, atol=0, equal_nan=True).all(axis=1))
+    if len(deep):
+        at = {"line": lines[known][deep[0]], "seq": here.seq[deep[0]]}
+        return _("line %(line)s (tick %(seq)s) has other deeper levels than are stored") % at
     missing = len(stored) - len(there)
     if missing and not known.all():
         text = _("%(number)s stored ticks are not in the file, the first has the number %(seq)s")
         return text % {"number": missing, "seq": stored.seq[~np.isin(stored.seq, incoming.seq)][0]}
     return ""
+
+
+def _levels(ticks: TickSeries) -> Levels:
+    return np.full((len(ticks), DEPTH_WIDTH), np.nan) if ticks.depth is None else ticks.depth
 
 
 def _store_bars(work: _Work, done: Sequence[TickImport], ticks: Sequence[FileTicks]) -> None:

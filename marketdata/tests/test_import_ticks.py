@@ -218,7 +218,9 @@ def test_deeper_levels_are_kept_where_they_are_quoted(tmp_path: Path) -> None:
     assert all(isnan(price) for price in (*first[1:4], *first[8:12])), "no quote is no number"
     call_command("export_ticks", "--instrument", done.instrument.code, "--output", str(tmp_path / "back.csv"))
     assert one(tmp_path / "back.csv").unchanged == 2
-    assert one(tmp_path / "back.csv", TickImportOptions(replace=True)).unchanged == 2
+    other = write_ticks(tmp_path / "other.csv", *(line.replace(",3989,4,", ",3989,5,") for line in rows), header=header)
+    with pytest.raises(ConflictError, match=r"line 2 \(tick 1\) has other deeper levels"):
+        one(other)
     Tick.objects.all().delete()
     one(tmp_path / "back.csv")
     assert Tick.objects.series(done.instrument).checksum() == ticks.checksum()

@@ -41,6 +41,7 @@ class Player:
     pending: Callable[[], int]
     jumps: int = 0
     _tell_at: float = 0.0
+    _wall: float = 0.0
 
     def play(self, arrivals: Iterable[Arrival]) -> bool:
         """Gives whether the arrivals came to their end."""
@@ -101,5 +102,3 @@ class Player:
         self.jumps += 1
         self.tell()
         return True
-
-    _wall: float = 0.0

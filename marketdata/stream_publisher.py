@@ -120,12 +120,18 @@ class Publisher:
                 self._gather()
                 try:
                     self._write()
+                    pause = FIRST_PAUSE_SECONDS
+                    continue
                 except UnreachableError as error:
                     self._note_trouble(error)
-                    self._closing.wait(pause)
-                    pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-                else:
-                    pause = FIRST_PAUSE_SECONDS
+                except LeaseLostError:
+                    raise
+                except Exception as error:  # whatever it is, the thread must go on: nobody else sends
+                    log.exception("publisher failed", source=self.source)
+                    self._joined = False
+                    self._note_trouble(error)
+                self._closing.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         except LeaseLostError as error:
             self.fenced = True
             log.error("stream taken over", source=self.source, epoch=self.epoch, reason=str(error))
@@ -189,11 +195,11 @@ class Publisher:
         text = _("The stream of %(source)s has another publisher than this one of epoch %(epoch)s.")
         return LeaseLostError("stream_taken", text % {"source": self.source, "epoch": self.epoch})
 
-    def _note_trouble(self, error: UnreachableError) -> None:
+    def _note_trouble(self, error: Exception) -> None:
         if not self.trouble:
             self.trouble_since = time.time()
             log.warning("stream unreachable", source=self.source, reason=str(error))
-        self.trouble = str(error)
+        self.trouble = str(error) or type(error).__name__
 
     def _note_success(self) -> None:
         if self.trouble:

@@ -95,7 +95,7 @@ class Wire:
                 end.shutdown(socket.SHUT_RDWR)
 
 
-def wait_until(condition: Callable[[], bool], what: str) -> None:
+def wait_until(condition: Callable[[], object], what: str) -> None:
     """Ask until it is so."""
     deadline = time.monotonic() + SECONDS
     while not condition():

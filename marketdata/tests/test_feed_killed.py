@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,8 +18,11 @@ from accounts.models import Alarm, Lease
 from marketdata import stream
 from marketdata.domain.ticks import Tick, unframe
 from marketdata.feed_alarms import FEED_STOPPED, check_feeds
+from marketdata.feed_kinds import FeedOptions
 from marketdata.live_models import FeedState
-from marketdata.tests.stream_servers import wait_until
+from marketdata.tests import feed_runs
+from marketdata.tests.feed_runs import Published
+from marketdata.tests.stream_servers import RestartableRedis, wait_until
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 
@@ -101,3 +106,38 @@ def test_a_killed_feed_is_missed_and_replaced(feeds: Feeds) -> None:
     assert after == [(2 << 32) + number for number in range(len(after))]
     assert len(after) == state.ticks
     assert stream.newest_id("generator") == state.stream_id == reader.position
+
+
+@pytest.mark.real_data
+def test_a_replay_loses_nothing_when_redis_restarts_empty(shared_data: Path, tmp_path: Path, settings: Any) -> None:
+    server = RestartableRedis(tmp_path, keeps=False)
+    server.start()
+    settings.REDIS_URL = server.url
+    path = shared_data / "ticks" / "CZCE.AP010_tick_20200803.csv.gz"
+    after, found = "", Published()
+    try:
+        with feed_runs.running("apples", "replay", FeedOptions((path,), speed=8_000)) as feed:
+            for reading in range(4):
+                reader = stream.reader("apples", after)
+                wait_until(partial(take_in, reader, found), "frames come")
+                after = reader.position
+                reader.close()
+                if reading in (1, 2):
+                    server.restart(0.5)
+            feed.thread.join(20)
+            assert feed.ended == ["finished"]
+            reader = stream.reader("apples", after)
+            while take_in(reader, found):
+                pass
+            reader.close()
+    finally:
+        server.kill()
+    assert [tick.seq for tick in found.ticks] == list(range(1, 12_516))
+
+
+def take_in(reader: stream.Reader, found: Published) -> int:
+    """Read on once; gives how many frames came."""
+    frames = reader.read(100, 10_000)
+    for _name, data in frames:
+        found.messages += unframe(data)
+    return len(frames)

@@ -17,7 +17,8 @@ from marketdata.feed_kinds import FeedOptions
 from marketdata.feed_runner import FeedRunner
 from marketdata.instruments import contract_of, find_instrument
 from marketdata.live_models import FeedState, InstrumentFeed
-from marketdata.tests.feed_runs import new_source, replay
+from marketdata.tests.feed_runs import new_source, published, replay, running
+from marketdata.tests.stream_servers import wait_until
 from marketdata.tests.tick_csv import row, write_ticks
 from quantsite.common.errors import RuleError
 from quantsite.common.times import SHANGHAI, ns_to_utc, utc_to_ns
@@ -115,6 +116,16 @@ def test_a_start_in_the_middle_keeps_the_numbers_and_flags_the_first_bar(tmp_pat
     assert [bar.partial for bar in bars if bar.trading_day == 19_724] == [True]
     night = replay(new_source(), FeedOptions((path,), speed=0, start="2024-01-02 21:00:30"))
     assert [tick.seq for tick in night.ticks] == [2]
+
+
+def test_a_loop_begins_again_with_the_same_numbers_until_it_is_stopped(tmp_path: Path) -> None:
+    source, path = new_source(), write_ticks(tmp_path / "two.csv", *TWO_DAYS)
+    with running(source, "replay", FeedOptions((path,), speed=100_000, loop=True)) as feed:
+        wait_until(lambda: len(published(source).ticks) > 2 * len(TWO_DAYS), "the third time begins")
+    assert feed.ended == ["stopped"]
+    assert FeedState.objects.get(source=source).status == "stopped"
+    seqs = [tick.seq for tick in published(source).ticks]
+    assert seqs[:14] == [1, 2, 3, 4, 5, 1, 2] * 2
 
 
 @pytest.mark.parametrize(

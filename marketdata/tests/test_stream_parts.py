@@ -1,12 +1,16 @@
 """The ring and the publisher's backlog against plain lists, over generated orders of what may happen."""
 
+from collections.abc import Sequence
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from marketdata.stream_frames import BEGINNING, Backlog, RefusedFrameError, StreamId, parse_id
-from marketdata.stream_local import COMPACT, LocalRing
+from marketdata.domain.ticks import Clock, encode, unframe
+from marketdata.stream_frames import BEGINNING, Backlog, Frame, RefusedFrameError, StreamId, parse_id
+from marketdata.stream_local import COMPACT, LocalRing, LocalSink, ring_of
+from marketdata.stream_publisher import Publisher
 
 FRAMES, BYTES = 7, 60
 
@@ -138,3 +142,27 @@ def test_ids(text: str | bytes, parsed: tuple[int, int]) -> None:
     assert parse_id(text) == parsed
     with pytest.raises(ValueError):
         parse_id("x-1")
+
+
+class StumblingSink(LocalSink):
+    """Fails in a way that nobody has thought of, twice."""
+
+    stumbles = 2
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        """As a local one, later."""
+        if self.stumbles:
+            self.stumbles -= 1
+            raise ZeroDivisionError
+        super().write(frames)
+
+
+def test_a_publisher_outlives_whatever_its_sink_does() -> None:
+    publisher = Publisher("stumbling", 1, StumblingSink("stumbling", 1))
+    for number in range(3):
+        publisher.send(encode(Clock("test", number, 0)))
+    assert publisher.flush(5)
+    assert publisher.trouble == ""
+    publisher.close()
+    found = [message for _name, data in ring_of("stumbling").tail(9) for message in unframe(data)]
+    assert found == [Clock("test", number, 0) for number in range(3)]

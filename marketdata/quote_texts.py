@@ -49,7 +49,7 @@ TEXTS = {
     "forbidden": _("You may not receive market data."),
     "waiting": _("No live data yet"),
     "stale": _("Stale since %(time)s"),
-    "fresh": _("Live"),
+    "fresh": _("Receiving"),
     "age": _("%(age)s old"),
     "lastBar": _("last bar %(time)s"),
     "speed": _("%(speed)s× speed"),

@@ -144,6 +144,7 @@ export class QuoteChart {
   /* Other bars: of another instrument or interval. */
   setBars(bars, daily) {
     this.daily = daily;
+    this.pointed = undefined;
     this.chart.applyOptions({ timeScale: { timeVisible: !daily } });
     this.fill(bars);
     this.frame();
@@ -160,7 +161,9 @@ export class QuoteChart {
   /* Older bars to the left; what is seen stays where it is. */
   prepend(bars) {
     const first = this.bars.length ? this.bars[0].time : Infinity;
-    this.fill([...bars.filter((bar) => bar.time < first), ...this.bars]);
+    const older = bars.filter((bar) => bar.time < first);
+    if (this.pointed !== undefined) this.pointed += older.length;
+    this.fill([...older, ...this.bars]);
   }
 
   fill(bars) {

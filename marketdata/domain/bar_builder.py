@@ -239,6 +239,7 @@ class _InstrumentBars:
             self._closed_until = minute.start if bar is None else minute.end
             if bar is not None:
                 self._emit(bar, closed)
+            self._partial = False
         if self._minute is None:
             if self._pad:
                 self._pad_until(until, closed)
@@ -250,7 +251,6 @@ class _InstrumentBars:
         if bar.volume:
             self._base = self._total
             self._base_turnover = max(self._total_turnover, self._base_turnover)
-            self._partial = False
         if self._keeps_minutes:
             closed.append(bar)
         self._day_bar.add(bar)

@@ -185,6 +185,15 @@ def test_a_recording_that_begins_late_takes_the_first_tick_as_baseline_and_says_
     assert (bar.volume, bar.partial) == (7, False)
 
 
+def test_only_the_minute_in_which_a_late_recording_begins_is_partial() -> None:
+    late = builder("1m", since=at("2024-01-15 10:00:00"))
+    late.on_tick(tick("2024-01-15 10:01:10", 4000, 5_000))  # nothing more is traded in this minute
+    late.on_tick(tick("2024-01-15 10:07:10", 4001, 5_004))
+    (bar,) = late.finish()
+    assert isinstance(bar, BarMessage)
+    assert (wall(bar.start), bar.volume, bar.partial) == ("01-15 10:07", 4, False)
+
+
 def test_whatever_the_start_a_tick_in_the_first_minute_counts_whole() -> None:
     bars = builder(since=at("2024-01-12 21:00:30"))
     bars.on_tick(tick("2024-01-12 21:00:40", 4000, 3_174))

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from marketdata.domain.quality_score import WEIGHTS, Fault, grade
 from marketdata.live_models import DayQuality
-from marketdata.quality_page import calendar_url, day_url
+from marketdata.quality_links import calendar_url, day_url
 from marketdata.quality_strip import strips_of
 from marketdata.quality_texts import FAULTS, WORDS, fault_name, threshold
 from quantsite.common.times import SHANGHAI

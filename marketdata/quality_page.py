@@ -1,12 +1,9 @@
 """What the console shows of judged days: instruments by their worst day, and one instrument's calendar of a year."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
-from django.db.models import Avg, Count, F, Max, Min, Q, Window
-from django.db.models.functions import RowNumber
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.dates import MONTHS, WEEKDAYS_ABBR
 from django.utils.translation import gettext as _
@@ -17,17 +14,14 @@ from marketdata.domain.quality_score import POOR_BELOW, grade
 from marketdata.instruments import find_instrument, trading_calendar
 from marketdata.live_models import DayQuality
 from marketdata.models import BarCoverage, Instrument
+from marketdata.quality_links import calendar_url, day_url, list_url, tile
+from marketdata.quality_overview import overview
 from marketdata.quality_rows import fault_counts
-from marketdata.quality_texts import FAULTS, counts_text, fault_name, legend
+from marketdata.quality_texts import FAULTS, counts_text, legend
 from quantsite.common.errors import MissingError
 
-SHOWN_INSTRUMENTS = 100
-STRIP_DAYS = 40
-"""Newest days in the strip of a line: eight weeks."""
 WORST_DAYS = 20
 DAYS_IN_WEEK = 7
-
-BASE = "admin:marketdata_dayquality"
 
 
 class Cell(NamedTuple):
@@ -60,124 +54,16 @@ class Month(NamedTuple):
         return all(cell.look in ("none", "closed") for cell in self.cells)
 
 
-class Line(NamedTuple):
-    """One instrument of the list."""
-
-    code: str
-    interval: str
-    url: str
-    days: str
-    poor: str
-    mean: str
-    letter: str
-    worst: str
-    worst_day: date
-    worst_url: str
-    fault: str
-    strip: list[str]
-
-
 def page_context(query: Mapping[str, str]) -> dict[str, Any]:
     """The list of instruments, or the calendar of the one that the query names.
 
     Raises ``MissingError`` for an instrument, year or interval of which there is nothing.
     """
     codes = list(DayQuality.objects.values_list("instrument__code", flat=True).distinct().order_by("instrument__code"))
-    shared = {"codes": codes, "base_url": reverse(f"{BASE}_changelist"), "legend": legend()}
+    shared = {"codes": codes, "base_url": list_url(), "legend": legend()}
     if code := query.get("instrument", "").strip():
         return {**shared, **_calendar(find_instrument(code), query)}
-    return {**shared, **_overview()}
-
-
-def day_url(key: int) -> str:
-    """The page of one judged day."""
-    return reverse(f"{BASE}_change", args=[key])
-
-
-def calendar_url(code: str, year: int, interval: str) -> str:
-    """The calendar of an instrument."""
-    return f"{reverse(f'{BASE}_changelist')}?instrument={code}&year={year}&interval={interval}"
-
-
-# --- all instruments -------------------------------------------------------------------------------------------
-
-
-def _overview() -> dict[str, Any]:
-    rows = DayQuality.objects.order_by().values("instrument", "instrument__code", "interval")
-    counted = rows.annotate(
-        days=Count("pk"),
-        poor=Count("pk", filter=Q(score__lt=POOR_BELOW)),
-        worst=Min("score"),
-        mean=Avg("score"),
-        newest=Max("trading_day"),
-    )
-    found = list(counted.order_by("worst", "instrument__code"))
-    shown = found[:SHOWN_INSTRUMENTS]
-    keys = [row["instrument"] for row in shown]
-    ranked, strips = _worst_days(keys), _strips(keys)
-    lines = [_line(row, ranked[_series(row)], strips[_series(row)]) for row in shown]
-    return {"lines": lines, "hidden_lines": len(found) - len(shown), "tiles": _overview_tiles(found)}
-
-
-def _series(row: Mapping[str, Any]) -> tuple[int, str]:
-    return row["instrument"], row["interval"]
-
-
-def _line(row: Mapping[str, Any], worst: DayQuality, strip: list[str]) -> Line:
-    return Line(
-        code=row["instrument__code"],
-        interval=row["interval"],
-        url=calendar_url(row["instrument__code"], worst.trading_day.year, row["interval"]),
-        days=f"{row['days']:,}",
-        poor=f"{row['poor']:,}",
-        mean=f"{row['mean']:.4f}",
-        letter=grade(worst.score),
-        worst=f"{worst.score:.3f}",
-        worst_day=worst.trading_day,
-        worst_url=day_url(worst.pk),
-        fault=fault_name(worst.details.get("fault", "")),
-        strip=strip,
-    )
-
-
-def _worst_days(keys: list[int]) -> dict[tuple[int, str], DayQuality]:
-    """The worst day of each series, the newest of several."""
-    order = [F("score").asc(), F("trading_day").desc()]
-    rank = Window(RowNumber(), partition_by=[F("instrument"), F("interval")], order_by=order)
-    rows = DayQuality.objects.filter(instrument__in=keys).annotate(rank=rank).filter(rank=1)
-    return {(row.instrument_id, row.interval): row for row in rows}
-
-
-def _strips(keys: list[int]) -> dict[tuple[int, str], list[str]]:
-    """The grades of each series' newest days, the oldest of them first."""
-    rank = Window(RowNumber(), partition_by=[F("instrument"), F("interval")], order_by=F("trading_day").desc())
-    rows = DayQuality.objects.filter(instrument__in=keys).annotate(rank=rank).filter(rank__lte=STRIP_DAYS)
-    found: dict[tuple[int, str], list[str]] = {}
-    for key, interval, score in rows.order_by("trading_day").values_list("instrument", "interval", "score"):
-        found.setdefault((key, interval), []).append(grade(score))
-    return found
-
-
-def _overview_tiles(found: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    if not found:
-        return []
-    days, poor = sum(row["days"] for row in found), sum(row["poor"] for row in found)
-    newest = max(row["newest"] for row in found)
-    last = DayQuality.objects.filter(trading_day=newest).select_related("instrument").order_by("score")[:1][0]
-    return [
-        _tile(_("Poor days"), f"{poor:,}", _("of %(days)s judged") % {"days": f"{days:,}"}, warn=poor > 0),
-        _tile(_("Newest judged day"), f"{newest:%Y-%m-%d}", _("worst: %(code)s") % {"code": last.instrument.code}),
-        _tile(_("Its worst score"), f"{last.score:.3f} {grade(last.score)}", _mostly(last)),
-        _tile(_("Instruments"), f"{len(found):,}", _("with judged days")),
-    ]
-
-
-def _mostly(row: DayQuality) -> str:
-    return fault_name(row.details.get("fault", "")) or _("no fault")
-
-
-def _tile(title: str, value: str, note: str, *, warn: bool = False) -> dict[str, str]:
-    return {"title": title, "value": value, "note": note, "tone": "warning" if warn else ""}
+    return {**shared, **overview()}
 
 
 # --- one instrument's year -------------------------------------------------------------------------------------
@@ -264,10 +150,10 @@ def _year_tiles(rows: list[DayQuality], unjudged: int) -> list[dict[str, str]]:
     worst = min(rows, key=lambda row: row.score)
     note = _("%(count)s not judged yet") % {"count": f"{unjudged:,}"} if unjudged else _("all that are stored")
     return [
-        _tile(_("Poor days"), f"{poor:,}", _("of %(days)s judged") % {"days": f"{len(rows):,}"}, warn=poor > 0),
-        _tile(_("Mean score"), f"{mean:.4f}", _("1 is a day without a fault")),
-        _tile(_("Worst score"), f"{worst.score:.3f} {grade(worst.score)}", f"{worst.trading_day:%Y-%m-%d}"),
-        _tile(_("Judged days"), f"{len(rows):,}", note),
+        tile(_("Poor days"), f"{poor:,}", _("of %(days)s judged") % {"days": f"{len(rows):,}"}, warn=poor > 0),
+        tile(_("Mean score"), f"{mean:.4f}", _("1 is a day without a fault")),
+        tile(_("Worst score"), f"{worst.score:.3f} {grade(worst.score)}", f"{worst.trading_day:%Y-%m-%d}"),
+        tile(_("Judged days"), f"{len(rows):,}", note),
     ]
 
 

@@ -27,12 +27,8 @@ class Command(ActorCommand):
         """The instrument and the days."""
         parser.add_argument("--instrument", required=True, metavar="CODE", help="such as rb2501.SHFE")
         parser.add_argument("--interval", metavar="NAME", help="of the bars; the shortest that is stored")
-        parser.add_argument(
-            "--start", type=date.fromisoformat, metavar="DAY", help="first trading day"
-        )
-        parser.add_argument(
-            "--end", type=date.fromisoformat, metavar="DAY", help="last trading day"
-        )
+        parser.add_argument("--start", type=date.fromisoformat, metavar="DAY", help="first trading day")
+        parser.add_argument("--end", type=date.fromisoformat, metavar="DAY", help="last trading day")
         parser.add_argument("--worst", type=int, default=SHOWN, metavar="N", help=f"days to print ({SHOWN})")
 
     def handle(self, *_args: Any, **options: Any) -> None:

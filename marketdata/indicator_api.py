@@ -22,7 +22,7 @@ WORDS = frozenset({"instrument", "interval", "name", "start", "end", "limit", "l
 """What else stands in the address is a parameter of the indicator."""
 
 
-class ParameterSerializer(serializers.Serializer[Any]):
+class IndicatorParameterSerializer(serializers.Serializer[Any]):
     """One parameter; bounds are included, null where there is none."""
 
     name = serializers.CharField()
@@ -40,7 +40,7 @@ class IndicatorSerializer(serializers.Serializer[Any]):
     aliases = serializers.ListField(child=serializers.CharField())
     title = serializers.CharField()
     inputs = serializers.ListField(child=serializers.CharField())
-    parameters = ParameterSerializer(many=True)
+    parameters = IndicatorParameterSerializer(many=True)
     outputs = serializers.ListField(child=serializers.CharField())
     memory = serializers.ChoiceField(["window", "recursive", "cumulative"])
 
@@ -60,7 +60,7 @@ class LeftOutSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
-class CatalogueSerializer(serializers.Serializer[Any]):
+class IndicatorCatalogueSerializer(serializers.Serializer[Any]):
     """What an address without an instrument answers with."""
 
     groups = IndicatorGroupSerializer(many=True)
@@ -117,7 +117,10 @@ class IndicatorViewSet(GenericViewSet[Bar]):
             OpenApiParameter("layout", str, enum=["rows", "columns"], description="A row a bar, or an array a column."),
         ],
         responses=PolymorphicProxySerializer(
-            "IndicatorAnswer", [IndicatorValuesSerializer, CatalogueSerializer], None, many=False
+            "IndicatorAnswer",
+            [IndicatorValuesSerializer, IndicatorCatalogueSerializer, IndicatorSerializer],
+            None,
+            many=False,
         ),
     )
     def list(self, request: Request) -> Response:

@@ -152,9 +152,7 @@ class KlineReader:
             for row in rows
             if row.first_start and row.last_start
         ]
-        if [source.interval for source in stored] == [self.interval]:
-            return [Piece(stored[0])]
-        return plan_pieces(stored, self.interval, self.table)
+        return plan_pieces(stored, self.interval, lambda: self.table)
 
     def _piece(self, piece: Piece, start: Boundary, end: Boundary, limit: int | None) -> BarSeries:
         source = piece.source

@@ -196,6 +196,32 @@ def test_a_bar_is_there_as_soon_as_its_last_part_is(made: Made) -> None:
     assert read_klines(made[0], "15m", limit=1).bars.start[-1] == int(stop.replace(minute=0).timestamp()) * 10**9
 
 
+def test_minutes_that_are_a_part_of_a_bar_ahead_cost_nothing(made: Made, django_assert_num_queries: Any) -> None:
+    """As a recorder leaves it: bars of all intervals, the minutes ahead of them; the hours are not even asked for."""
+    instrument, table, minutes = made
+    now = int(datetime(2024, 1, 18, 14, 7, tzinfo=UTC).timestamp()) * 10**9
+    minutes = minutes.between(None, now)
+    put(instrument, minutes)
+    for interval in ("5m", "1d"):
+        put(instrument, resample(minutes, table, interval).take(slice(0, -1)))
+    for interval in ("1m", "5m", "1d"):
+        with django_assert_num_queries(3):
+            found = read_klines(instrument, interval, limit=2)
+        assert [part.interval for part in found.basis.parts] == [interval]
+
+
+@pytest.mark.parametrize(("interval", "behind"), [("5m", 2), ("15m", 2), ("1d", 2)])
+def test_a_whole_bar_ahead_is_joined(made: Made, interval: str, behind: int) -> None:
+    instrument = made[0]
+    _instrument, table, minutes = made_minutes("simrb88.SIM", FIRST, LAST)
+    whole = resample(minutes, table, interval)
+    put(instrument, minutes.between(None, int(whole.start[-1])))
+    put(instrument, whole.take(slice(0, len(whole) - behind)))
+    found = read_klines(instrument, interval)
+    assert same(found.bars, whole.take(slice(0, -1)))
+    assert [part.bars for part in found.basis.parts] == [len(whole) - 2, 1]
+
+
 def test_a_mapped_series_and_rows_give_the_same(made: Made, django_assert_num_queries: Any) -> None:
     instrument, _table, minutes = made
     put(instrument, minutes)

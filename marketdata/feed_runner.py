@@ -70,7 +70,6 @@ class _Run:
         self.status = "starting"
         self.keeper = LeaseKeeper(held, self._on_lost).start()
         self.publisher: Publisher = stream.publisher(runner.source, held.epoch)
-        self.prepared: Prepared | None = None
         self.path: TickPath | None = None
         self.clock: MarketClock | None = None
 
@@ -79,19 +78,8 @@ class _Run:
         books: FeedBooks | None = None
         ended = "stopped"
         try:
-            prepared = self.prepared = prepare(
-                self.runner.source, self.runner.kind, self.held.epoch, self.runner.options
-            )
-            books = FeedBooks(
-                self.runner.source,
-                self.runner.kind,
-                self.held,
-                tell=self.tell,
-                stream=lambda: StreamTold(self.publisher.trouble, self.publisher.dropped),
-                introduce=prepared.introduce,
-                wants=prepared.wants,
-            )
-            books.open()
+            prepared = prepare(self.runner.source, self.runner.kind, self.held.epoch, self.runner.options)
+            books = self._open_books(prepared)
             log.info("feed runs", source=self.runner.source, kind=self.runner.kind, epoch=self.held.epoch)
             ended = "finished" if self._play_all(prepared, books) else "stopped"
         except LeaseLostError as error:
@@ -122,6 +110,19 @@ class _Run:
             stream_id=self.publisher.last_id,
             last_tick_at=datetime.now(UTC) - timedelta(seconds=time.monotonic() - last) if last else None,
         )
+
+    def _open_books(self, prepared: Prepared) -> FeedBooks:
+        books = FeedBooks(
+            self.runner.source,
+            self.runner.kind,
+            self.held,
+            tell=self.tell,
+            stream=lambda: StreamTold(self.publisher.trouble, self.publisher.dropped),
+            introduce=prepared.introduce,
+            wants=prepared.wants,
+        )
+        books.open()
+        return books
 
     def _counters(self, path: TickPath, now: int) -> dict[str, Any]:
         publisher = self.publisher
@@ -183,9 +184,11 @@ class _Run:
         """Everything published, the last state written, the instruments given up; the lease goes after that."""
         arrived = self.publisher.close(0.0 if self.lost else FLUSH_SECONDS)
         self.status = ended
-        if books is not None:
-            books.close(self.tell())
-        self.keeper.stop()
+        try:
+            if books is not None:
+                books.close(self.tell())
+        finally:
+            self.keeper.stop()
         log.info("feed ends", source=self.runner.source, state=ended, all_arrived=arrived)
 
     def _on_lost(self, reason: str) -> None:

@@ -112,10 +112,15 @@ def test_a_start_in_the_middle_keeps_the_numbers_and_flags_the_first_bar(tmp_pat
     path = write_ticks(tmp_path / "two.csv", *TWO_DAYS)
     found = replay(new_source(), FeedOptions((path,), speed=0, start="13:00"))
     assert [tick.seq for tick in found.ticks] == [4, 5, 1, 2]
-    bars = [bar for bar in found.bars if isinstance(bar, BarMessage) and bar.interval == "1m"]
-    assert [bar.partial for bar in bars if bar.trading_day == 19_724] == [True]
     night = replay(new_source(), FeedOptions((path,), speed=0, start="2024-01-02 21:00:30"))
     assert [tick.seq for tick in night.ticks] == [2]
+
+    rows = [row(f"10:00:{second:02d}", 4000 + second, 100 + second) for second in (5, 20, 40)]
+    found = replay(new_source(), FeedOptions((write_ticks(tmp_path / "one.csv", *rows),), speed=0, start="10:00:10"))
+    bars = [bar for bar in found.bars if isinstance(bar, BarMessage) and bar.interval == "1m"]
+    assert [(bar.volume, bar.partial) for bar in bars] == [
+        (20, True)
+    ]  # without what came before
 
 
 def test_a_loop_begins_again_with_the_same_numbers_until_it_is_stopped(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the recorder takes out of a stream at once: frames, and the messages in them by kind."""
 
+import time
 from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -22,6 +23,8 @@ class Batch:
     bars: list[BarMessage] = field(default_factory=list)
     settlements: list[SettlementMessage] = field(default_factory=list)
     clock: Clock | None = None
+    began: int = field(default_factory=time.time_ns)
+    """When it was read, ns UTC."""
 
     @classmethod
     def of(cls, frames: Iterable[tuple[str, bytes]]) -> "Batch":

@@ -119,8 +119,9 @@ class SourceRecorder:
 
     def _tell_repeated(self, batch: Batch, ticks: int) -> None:
         """Of a replay that is run again it is expected; a live feed's numbers should never come twice."""
-        log.warning("ticks were stored already", source=self.source, ticks=ticks)
-        if any(tick.seq >> EPOCH_SHIFT for tick in batch.ticks):
+        live = any(tick.seq >> EPOCH_SHIFT for tick in batch.ticks)
+        (log.warning if live else log.debug)("ticks were stored already", source=self.source, ticks=ticks)
+        if live:
             tell_repeated(self.source, ticks)
 
     def _find(self, codes: set[str]) -> None:
@@ -171,7 +172,7 @@ class SourceRecorder:
 
 
 def _lag(batch: Batch) -> float:
-    """Seconds since the oldest tick of the batch was received; 0 where that is not known (old ones, replayed)."""
+    """Seconds since the oldest tick was received; since the batch was read where that is not told (replays)."""
     now = time.time_ns()
-    ages = [now - tick.received for tick in batch.ticks[:1]]
-    return next((age / 1e9 for age in ages if 0 <= age < NS_PER_DAY), 0.0)
+    received = batch.ticks[0].received if batch.ticks else 0
+    return (now - (received if 0 <= now - received < NS_PER_DAY else batch.began)) / 1e9

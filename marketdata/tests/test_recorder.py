@@ -271,10 +271,11 @@ def test_the_order_to_stop_drains_the_stream(source: str) -> None:
 
 
 def test_a_lag_is_told_and_taken_back(source: str) -> None:
+    """What was late is stored, and nothing more waits: the alarm may be gone before anybody sees it open."""
     old = time.time_ns() - 60_000_000_000
     with recording(source):
         write(source, "7-1", ticks(RB, LIVE, LIVE, received=old))
-        wait_for(lambda: RECORDER_BEHIND in open_alarms(source))
-        assert open_alarms(source)[RECORDER_BEHIND].values["seconds"] >= 60
-        write(source, "7-2", ticks(RB, LIVE + 1, LIVE + 1, received=time.time_ns()))
-        wait_for(lambda: RECORDER_BEHIND not in open_alarms(source))
+        wait_for(lambda: Alarm.objects.filter(code=RECORDER_BEHIND, subject=source).exists())
+        assert Alarm.objects.get(code=RECORDER_BEHIND, subject=source).values["seconds"] >= 60
+        wait_for(lambda: not open_alarms(source))
+    assert position(source).lag_ms >= 60_000

@@ -37,7 +37,8 @@ def feed_metrics() -> Iterator[Metric]:
     yield _gauge(
         "quantsite_feed_pending_messages", "Messages the stream has not confirmed", states, _counter("pending")
     )
-    yield _gauge("quantsite_stream_frames", "Frames kept in the stream", states, _frames)
+    frames = _frames(states)
+    yield _gauge("quantsite_stream_frames", "Frames kept in the stream", states, lambda state: frames.get(state.source))
     yield _total("quantsite_feed_ticks", "Ticks published since the feed started", states, lambda state: state.ticks)
     yield _total("quantsite_feed_bars", "Bars published since the feed started", states, lambda state: state.bars)
     yield _total("quantsite_feed_dropped_messages", "Messages lost before the stream", states, _counter("dropped"))
@@ -70,9 +71,12 @@ def _counter(name: str) -> Value:
     return lambda state: state.counters.get(name, 0)
 
 
-def _frames(state: FeedState) -> float | None:
-    """None where the stream cannot be asked: the feed itself tells of that."""
+def _frames(states: list[FeedState]) -> dict[str, int]:
+    """How long each stream is; nothing more once the server does not answer: the feed itself tells of that."""
+    found: dict[str, int] = {}
     try:
-        return stream.length(state.source)
+        for state in states:
+            found[state.source] = stream.length(state.source)
     except stream.UnreachableError:
-        return None
+        return found
+    return found

@@ -244,7 +244,7 @@ def length(url: str, source: str) -> int:
 
 @functools.cache
 def _client(url: str) -> Any:
-    return redis.Redis.from_url(url, **OPTIONS)
+    return redis.Redis.from_url(url, retry=Retry(NoBackoff(), 1), **OPTIONS)
 
 
 def _following(url: str) -> Any:

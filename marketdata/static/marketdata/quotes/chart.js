@@ -103,7 +103,7 @@ export class QuoteChart {
         crosshairMarkerVisible: false, priceFormat: { type: "volume" },
       }, 1,
     );
-    this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.14, bottom: 0.06 } });
+    this.candles.priceScale().applyOptions({ scaleMargins: { top: 0.16, bottom: 0.06 } });
     this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: 0 } });
     const [main, below] = this.chart.panes();
     main.setStretchFactor(6);

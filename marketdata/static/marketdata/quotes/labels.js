@@ -1,4 +1,6 @@
-/* The names and figures of indicators in the corner of their pane, each in its line's colour. */
+/* The names and figures of indicators in the corner of their pane, each in its line's colour: a series' primitive,
+ * for those of a pane are drawn below the series.
+ */
 
 const LEFT = 10;
 const LINE = 16;

@@ -15,7 +15,7 @@ export class StudyLayer {
     const style = () => ({ font: `12px ${getComputedStyle(document.body).fontFamily}`, ground: owner.colours.ground });
     this.style = style;
     const overlays = () => this.overlayRows();
-    chart.panes()[0].attachPrimitive(new PaneLabels(overlays, () => owner.legendHeight() + 12, style));
+    owner.candles.attachPrimitive(new PaneLabels(overlays, () => owner.legendHeight() + 12, style));
   }
 
   /* study: {name, title, overlay, outputs: [{name, histogram}], points: [{time, values}]} */
@@ -35,7 +35,8 @@ export class StudyLayer {
     this.studies.set(key, made);
     if (!study.overlay) {
       pane.setStretchFactor(1.5);
-      pane.attachPrimitive(new PaneLabels(() => [this.row(made)], () => 6, this.style));
+      made.lines[0].priceScale().applyOptions({ scaleMargins: { top: 0.3, bottom: 0.06 } }); // the label's place
+      made.lines.at(-1).attachPrimitive(new PaneLabels(() => [this.row(made)], () => 6, this.style));
     }
   }
 

@@ -5,6 +5,7 @@ from typing import Any
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from quantsite.asgi import application as platform
+from quantsite.web.direct import writer_of
 
 GROUP = "fanout"
 STOCK_PATH = "/ws/stock/"
@@ -18,6 +19,9 @@ class StockConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         await self.channel_layer.group_add(GROUP, self.channel_name)
         await self.accept()
         await self.send(text_data='{"type":"snapshot"}')
+        writer = writer_of(self.scope)
+        if writer is not None:
+            writer.admitted()
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002 - Channels' signature
         """Leave."""

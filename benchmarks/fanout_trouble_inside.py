@@ -9,6 +9,7 @@ import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
@@ -91,8 +92,18 @@ async def storm(door: Door) -> None:
         client.transport.abort()
 
 
-async def during(name: str, trouble: Trouble, door: Door, healthy: Samples, pid: int, normal: float) -> None:
+@dataclass
+class Ward:
+    """The healthy clients under observation: their latencies, the normal 99 % (ms), and the server's process."""
+
+    samples: Samples
+    normal: float
+    pid: int
+
+
+async def during(name: str, trouble: Trouble, door: Door, ward: Ward) -> None:
     """The healthy clients' latency while something goes on, and the server's memory."""
+    healthy, pid = ward.samples, ward.pid
     before = resident(pid)
     healthy.values.clear()
     healthy.on = True
@@ -108,7 +119,7 @@ async def during(name: str, trouble: Trouble, door: Door, healthy: Samples, pid:
         [
             Figure(f"{name}: median of the others", p50, "ms"),
             Figure(f"{name}: 99 % of the others", p99, "ms"),
-            Figure(f"{name}: 99 % of the others / normal", p99 / normal, "times"),
+            Figure(f"{name}: 99 % of the others / normal", p99 / ward.normal, "times"),
             Figure(f"{name}: server's memory grew by", highest - before, "MB"),
         ]
     )
@@ -130,9 +141,10 @@ async def run(port: int, pid: int, token: str) -> None:
     show([Figure(f"{HEALTHY} clients x {RATE:g}/s, normal: median", p50, "ms")])
     show([Figure(f"{HEALTHY} clients x {RATE:g}/s, normal: 99 %", p99, "ms")])
     show([Figure("server's memory", resident(pid), "MB")])
-    await during("one slow reader", stopped_reader, door, healthy, pid, p99)
-    await during(f"{DEAD} dead readers", dead_readers, door, healthy, pid, p99)
-    await during(f"storm of {STORM}", storm, door, healthy, pid, p99)
+    ward = Ward(healthy, p99, pid)
+    await during("one slow reader", stopped_reader, door, ward)
+    await during(f"{DEAD} dead readers", dead_readers, door, ward)
+    await during(f"storm of {STORM}", storm, door, ward)
     lost = sum(client.lost for client in clients)
     counts = sorted(client.count - began for client, began in zip(clients, first, strict=True))
     show([Figure("healthy clients lost", lost, ""), Figure("updates: most less fewest", counts[-1] - counts[0], "")])

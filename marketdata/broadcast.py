@@ -49,7 +49,8 @@ class Hub:
         self.shelf = Shelf(self.batch, self.market, self.forming)
         self.clients: set[Client] = set()
         self._asked: Counter[int] = Counter()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._reading: asyncio.Task[None] | None = None
+        self._beating: asyncio.Task[None] | None = None
         self._wanted: set[str] = set()
         self._alone_since = 0.0
 
@@ -58,11 +59,8 @@ class Hub:
     def join(self, client: Client) -> None:
         """A new connection; with the first one the work begins."""
         self.clients.add(client)
-        if not any(not task.done() for task in self._tasks):
-            self._tasks = [
-                asyncio.create_task(StreamFollower(self.on_frame, self.batch.flush).run()),
-                asyncio.create_task(self._beats()),
-            ]
+        if self._beating is None or self._beating.done():
+            self._beating = asyncio.create_task(self._beats())
 
     def part(self, client: Client) -> None:
         """The connection is gone; doing it twice changes nothing."""
@@ -152,15 +150,27 @@ class Hub:
             await database_sync_to_async(hub_rows.clear_stale)()
         beat = 0
         while self.clients or time.monotonic() - self._alone_since < IDLE_SECONDS:
+            self._keep_reading()
             due = time.monotonic() + BEAT_SECONDS
             await asyncio.sleep(BEAT_SECONDS)
             observe_lag(time.monotonic() - due)
-            self._tell_forming()
             beat += 1
-            if beat % SWEEP_BEATS == 0:
-                self._sweep()
-                await self._ask_database()
+            try:
+                self._tell_forming()
+                if beat % SWEEP_BEATS == 0:
+                    self._sweep()
+                    await self._ask_database()
+            except Exception:  # one instrument's trouble, whatever it is, must not silence all others
+                log.exception("a beat of the market hub failed")
         self._rest()
+
+    def _keep_reading(self) -> None:
+        """Start the reader; one that has come to an end is told of and started again, warm."""
+        if self._reading is not None and not self._reading.done():
+            return
+        if self._reading is not None and not self._reading.cancelled():
+            log.error("the reader of the market hub ended", exc_info=self._reading.exception())
+        self._reading = asyncio.create_task(StreamFollower(self.on_frame, self.batch.flush).run())
 
     def _tell_forming(self) -> None:
         moved, self.forming.moved = self.forming.moved, set()
@@ -197,10 +207,8 @@ class Hub:
 
     def _rest(self) -> None:
         """Nobody is left: stop reading, forget everything."""
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-        self._tasks = []
+        if self._reading is not None:
+            self._reading.cancel()
         _hubs.pop(asyncio.get_running_loop(), None)
 
 

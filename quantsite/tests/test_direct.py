@@ -143,7 +143,7 @@ async def test_a_connection_is_closed_behind_what_waits_and_cut_if_that_does_not
         await reading.wait_closed()
         assert (reading.close_code, reading.close_reason) == (1013, "too slow")
 
-        silent, writer = await opened(application, url, max_queue=1)
+        silent, writer = await opened(application, url, max_queue=1, close_timeout=0.1)
         while writer.waiting < HIGH_WATER:
             writer.write(frame(TEXT, LARGE))
             await asyncio.sleep(0)

@@ -14,6 +14,8 @@ from quantsite.common.times import iso_utc, ns_to_utc
 
 DEFAULT_LIMIT = 5_000
 MAX_LIMIT = 100_000
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
+"""Instants are whole nanoseconds in 64 bits, which end in 2262, and a day more or less must not leave a date's range."""
 
 
 def needed(query: Mapping[str, str], name: str) -> str:
@@ -27,7 +29,7 @@ def needed(query: Mapping[str, str], name: str) -> str:
 def limit_of(query: Mapping[str, str]) -> int:
     """How many rows at most. Raises ``RuleError`` for what is no number within bounds."""
     text = query.get("limit", str(DEFAULT_LIMIT))
-    if text.isdecimal() and 1 <= int(text) <= MAX_LIMIT:
+    if text.isdecimal() and len(text) <= len(str(MAX_LIMIT)) and 1 <= int(text) <= MAX_LIMIT:
         return int(text)
     told = _("A whole number from 1 to %(most)d, not %(text)r.") % {"most": MAX_LIMIT, "text": text}
     raise RuleError("invalid", told, fields={"limit": told})
@@ -54,7 +56,7 @@ def boundary_of(query: Mapping[str, str], name: str) -> Boundary:
         moment = datetime.fromisoformat(text[:-6] + text[-6:].replace(" ", "+"))
     except ValueError:
         moment = None
-    if moment is not None and moment.tzinfo is not None:
+    if moment is not None and moment.tzinfo is not None and EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
         return moment
     told = _("%(text)r is neither a trading day (YYYY-MM-DD) nor an instant with its zone (2024-01-02T01:00:00Z).")
     raise RuleError("invalid", told % {"text": text}, fields={name: told % {"text": text}})

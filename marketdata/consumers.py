@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from channels.exceptions import StopConsumer
+from django.conf import settings
 from django.urls import path
 from django.utils.translation import gettext as _
 
@@ -139,6 +140,9 @@ def _channels(message: Mapping[str, Any]) -> tuple[list[str], dict[str, RuleErro
     if not isinstance(given, list) or not given or not all(isinstance(name, str) for name in given):
         text = _('Give "channels", a list of names such as "tick:rb2501.SHFE" or "bar.1m:rb2501.SHFE".')
         raise RuleError("invalid_channels", text)
+    if len(given) > settings.MARKET_CHANNELS:  # looking at ten thousand names would hold up everybody's prices
+        told = _("Give at most %(limit)s channels at a time.") % {"limit": settings.MARKET_CHANNELS}
+        raise RuleError("too_many_channels", told)
     names: dict[str, None] = {}
     refused: dict[str, RuleError] = {}
     for name in given:

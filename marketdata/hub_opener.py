@@ -100,7 +100,12 @@ class Shelf:
         """Make the forming bars of these instruments from now on; those that are not stored are asked for once."""
         new = [code for code in codes if code not in self._learned]
         self._learned.update(new)
-        for contract in await database_sync_to_async(hub_rows.contracts)(new) if new else ():
+        try:
+            found = await database_sync_to_async(hub_rows.contracts)(new) if new else []
+        except BaseException:  # a database that was away is asked again
+            self._learned.difference_update(new)
+            raise
+        for contract in found:
             self._forming.add(contract, self._market.now(contract.code))
 
     async def _make(self, key: str, name: ChannelName) -> Channel:

@@ -29,6 +29,8 @@ from quantsite.common.errors import ConflictError, MissingError
 
 T = TypeVar("T")
 
+LONGEST_CODE = 64
+"""Characters of a code that nobody knows which are repeated to whoever asked."""
 CANDIDATES = 2_000
 """Codes looked through for the one that was meant: more than a product ever has."""
 
@@ -95,12 +97,15 @@ def _own_after_default(default: Sequence[Dated[T]], own: Sequence[Dated[T]]) -> 
 
 def find_instrument(code: str) -> Instrument:
     """The stored instrument of this code, its product along. Raises ``MissingError`` ``unknown_instrument``."""
-    found = Instrument.objects.select_related("product__exchange").filter(code=code).first()
+    storable = code.isprintable()  # PostgreSQL refuses a question with a NUL in it
+    found = Instrument.objects.select_related("product__exchange").filter(code=code).first() if storable else None
     if found is not None:
         return found
-    text = _("There is no instrument %(code)s.") % {"code": repr(code)}
+    text = _("There is no instrument %(code)s.") % {"code": repr(code[:LONGEST_CODE])}
+    if not storable:
+        raise MissingError("unknown_instrument", text)
     alike = Instrument.objects.filter(code__istartswith=code[:2]).values_list("code", flat=True)[:CANDIDATES]
-    close = get_close_matches(code, list(alike), n=1)
+    close = get_close_matches(code[:LONGEST_CODE], list(alike), n=1)
     if close:
         text += " " + _("Did you mean %(code)s?") % {"code": repr(close[0])}
     raise MissingError("unknown_instrument", text)

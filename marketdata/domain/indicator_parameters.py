@@ -1,10 +1,9 @@
 """Parameters of an indicator as somebody writes them: text of an address or a channel, or numbers."""
 
-import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from marketdata.domain.talib_catalogue import Indicator, IndicatorParameter, Value, average_number
+from marketdata.domain.talib_catalogue import LARGEST, Indicator, IndicatorParameter, Value, average_number
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import did_you_mean, say, sentences
 
@@ -72,7 +71,7 @@ def _taken(parameter: IndicatorParameter, text: str) -> Value | None:
         value: int | float = int(text) if parameter.kind == "int" else float(text)
     except ValueError:
         return None
-    if not math.isfinite(value):
+    if not abs(value) <= LARGEST:  # not a number is not
         return None
     below = parameter.low is not None and value < parameter.low
     above = parameter.high is not None and value > parameter.high

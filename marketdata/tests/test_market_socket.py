@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import transaction
+from django.db import OperationalError, transaction
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import AuditEntry, User
@@ -236,8 +236,27 @@ async def test_nonsense_is_answered(alice: User) -> None:
     async with socket_of(alice) as link:
         await link.say(json.dumps({"op": "subscribe", "channels": "tick"}))
         assert (await link.hear())["data"]["code"] == "invalid_channels"
+        await link.say('{"op": "ping", "id": ' + "[" * 300 + "]" * 300 + "}")  # could not be repeated
+        assert (await link.hear())["data"]["code"] == "invalid_message"
+        await link.say(json.dumps({"op": "unsubscribe", "channels": [f"x{number}" for number in range(201)]}))
+        assert (await link.hear())["data"]["code"] == "too_many_channels"
         await link.say(json.dumps({"op": "ping", "id": 3}))
         assert (await link.hear())["id"] == 3
+
+
+async def test_a_contract_is_asked_for_again_after_the_database_was_away(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_codes: Any) -> list[Any]:
+        raise OperationalError("the connection is lost")
+
+    async with socket_of(alice):
+        with monkeypatch.context() as patch, pytest.raises(OperationalError):
+            patch.setattr(hub_rows, "contracts", away)
+            await hub().shelf.learn([CODE])
+        await hub().shelf.learn([CODE])
+        publish(tick(1))
+        assert CODE not in hub().forming.unknown()
 
 
 def test_days_agree() -> None:

@@ -102,6 +102,10 @@ def test_files_can_be_imported_again(rb: Instrument, alice: User, api: Client, t
         ("", 400, "instrument"),
         ("instrument=rb9901.SHFE", 404, None),
         (f"instrument={CODE}&limit=0", 400, "limit"),
+        (f"instrument={CODE}&limit={'9' * 5_000}", 400, "limit"),  # int() itself refuses so many digits
+        ("instrument=rb2405.SHFE%00", 404, None),
+        (f"instrument={CODE}&start=0001-01-01T00:00:00%2B14:00", 400, "start"),
+        (f"instrument={CODE}&end=9999-12-31T23:59:59-14:00", 400, "end"),
         (f"instrument={CODE}&layout=table", 400, "layout"),
         (f"instrument={CODE}&start=yesterday", 400, "start"),
         (f"instrument={CODE}&before=2024-01-02", 400, "before"),

@@ -111,6 +111,8 @@ def test_unknown_addresses_and_bad_json_are_problems_with_the_request_id() -> No
     assert unknown.json()["request_id"] == "abcdefgh-here"
     broken = client.generic("POST", "/api/v1/auth/token/", "{", content_type=JSONParser.media_type)
     assert (broken.status_code, broken.json()["code"]) == (400, "parse_error")
+    deep = client.generic("POST", "/api/v1/auth/token/", "[" * 50_000 + "]" * 50_000, JSONParser.media_type)
+    assert (deep.status_code, deep.json()["code"]) == (400, "parse_error")
 
 
 @pytest.mark.django_db

@@ -256,6 +256,8 @@ def parse_message(raw: str | bytes) -> dict[str, Any]:
         raise RuleError("invalid_json", "The message is not JSON") from None
     if not isinstance(message, dict) or not isinstance(message.get("op"), str):
         raise RuleError("invalid_message", 'A message is an object with a text "op"')
+    if not isinstance(message.get("id"), str | int | float | None):
+        raise RuleError("invalid_message", 'An "id" is a text or a number')  # it is repeated: a deep one could not be
     return message
 
 

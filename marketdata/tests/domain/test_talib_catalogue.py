@@ -122,6 +122,7 @@ def test_parameters_are_read_as_people_write_them() -> None:
         ("rsi", {"zzz": "14"}, "zzz", "It has: timeperiod (a whole number from 2 to 5000); price (one of open, high"),
         ("boll", {"nbdevup": "nan"}, "nbdevup", "nbdevup is a number, not 'nan'"),
         ("boll", {"nbdevup": "inf"}, "nbdevup", "a number"),
+        ("boll", {"nbdevup": "1e308"}, "nbdevup", "a number"),  # beyond TA-Lib's own end
         ("mama", {"fastlimit": "1"}, "fastlimit", "a number from 0.01 to 0.99"),
         ("sar", {"maximum": "-1"}, "maximum", "a number from 0 on"),
         ("ma", {"matype": "14"}, "matype", "one of sma, ema, wma"),

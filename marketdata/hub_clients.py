@@ -93,6 +93,7 @@ class Client:
         "channels",
         "clear",
         "closed",
+        "joins",
         "out",
         "stalled_at",
         "user_id",
@@ -105,6 +106,7 @@ class Client:
         self.writer = writer
         self.write = writer.write
         self.wire = wire
+        self.joins = wire.joins
         self.user_id = user_id
         self.clear = True
         self.closed = False
@@ -237,7 +239,7 @@ class Batch:
         touched, self._touched = self._touched, []
         for client in touched:
             out, client.out = client.out, []
-            if client.wire.joins:
+            if client.joins:
                 client.write(out[0] if len(out) == 1 else b"".join(out))
             else:
                 for message in out:

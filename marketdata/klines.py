@@ -160,7 +160,10 @@ class KlineReader:
             return _stored_bars(self.instrument, source, start, end, limit)
         since = None if piece.since is None else ns_to_utc(piece.since)
         until = None if piece.until is None else ns_to_utc(piece.until)
-        last_day = self._last_day(self._earlier(end, until), source)
+        latest = self._earlier(end, until)
+        if isinstance(latest, datetime) and utc_to_ns(latest) <= source.first:
+            return BarSeries.empty(self.instrument.code, self.interval)  # it may lie before the calendar begins
+        last_day = self._last_day(latest, source)
         parts_a_day = MINUTES_A_DAY // (parse_interval(source.interval) or 1)
         parts_a_bar = (parse_interval(self.interval) or MINUTES_A_DAY) // (parse_interval(source.interval) or 1)
         # One bar more than asked for, as the first one may be cut; and the rest of the last trading day, which may lie

@@ -85,6 +85,17 @@ def test_any_range_is_a_part_of_the_whole_put_together(made: Made, interval: str
         assert {part.interval for part in found.basis.parts} <= {"1m"}
 
 
+def test_ranges_outside_of_the_calendar_are_empty(made: Made) -> None:
+    instrument, _table, minutes = made
+    put(instrument, minutes)
+    for day in (date(1950, 1, 1), datetime(1950, 1, 1, tzinfo=UTC)):
+        assert len(read_klines(instrument, "5m", end=day).bars) == 0
+        assert len(read_klines(instrument, "1d", start=day, end=day, limit=3).bars) == 0
+    for day in (date(2190, 1, 1), datetime(2190, 1, 1, tzinfo=UTC)):
+        assert len(read_klines(instrument, "5m", start=day).bars) == 0
+        assert len(read_klines(instrument, "1d", end=day, limit=3).bars) == 3
+
+
 def test_stored_bars_are_given_as_they_are(made: Made) -> None:
     instrument, table, minutes = made
     five = resample(minutes, table, "5m")

@@ -15,7 +15,7 @@ from quantsite.common.times import iso_utc, ns_to_utc
 DEFAULT_LIMIT = 5_000
 MAX_LIMIT = 100_000
 EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
-"""Instants are whole nanoseconds in 64 bits, which end in 2262, and a day more or less must not leave a date's range."""
+"""Instants are nanoseconds in 64 bits, which end in 2262, and a day more or less must not leave a date's range."""
 
 
 def needed(query: Mapping[str, str], name: str) -> str:

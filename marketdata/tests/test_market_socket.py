@@ -251,9 +251,10 @@ async def test_a_contract_is_asked_for_again_after_the_database_was_away(
         raise OperationalError("the connection is lost")
 
     async with socket_of(alice):
-        with monkeypatch.context() as patch, pytest.raises(OperationalError):
+        with monkeypatch.context() as patch:
             patch.setattr(hub_rows, "contracts", away)
-            await hub().shelf.learn([CODE])
+            with pytest.raises(OperationalError):
+                await hub().shelf.learn([CODE])
         await hub().shelf.learn([CODE])
         publish(tick(1))
         assert CODE not in hub().forming.unknown()

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import connection
 
 from accounts.leases import Held, LeaseKeeper, LeaseLostError, holder_name, take_over
@@ -53,7 +54,8 @@ class FeedRunner:
             try:
                 return _Run(self, held, stop).work()
             finally:
-                held.release()
+                with suppress(DatabaseError):  # it ends by itself; what brought us here must not be hidden by this
+                    held.release()
         finally:
             connection.close()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.utils import timezone
 
 from accounts import leases
@@ -167,6 +168,20 @@ def test_a_feed_that_lost_its_lease_stops_and_writes_nothing_more() -> None:
         assert not feed.thread.is_alive()
     assert isinstance(feed.ended[0], LeaseLostError)
     assert state_of(source).status == "theirs"
+
+
+def test_a_database_that_is_away_at_the_end_does_not_hide_why_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(_held: leases.Held) -> bool:
+        raise OperationalError("the connection is closed")
+
+    source = new_source()
+    with running(source, "generator") as feed:
+        wait_until(lambda: runs(source), "it runs")
+        monkeypatch.setattr(leases.Held, "release", away)
+        Lease.objects.filter(name=f"feed:{source}").update(epoch=7)
+        feed.thread.join(10)
+        assert not feed.thread.is_alive()
+    assert isinstance(feed.ended[0], LeaseLostError)
 
 
 def test_a_feed_whose_stream_was_taken_stops() -> None:

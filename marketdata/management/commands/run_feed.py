@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 from django.utils.translation import gettext as _
 
 from accounts.commands import sentence
@@ -60,4 +61,6 @@ class Command(BaseCommand):
             ended = FeedRunner(options["name"] or options["source"], kind, chosen).run(stop)
         except RuleError as error:
             raise CommandError(sentence(error)) from error
+        except OperationalError as error:  # whoever supervises us starts us again
+            raise CommandError(_("The database is away: %(reason)s") % {"reason": error}) from error
         self.stdout.write(ended)

@@ -14,18 +14,20 @@ import numpy as np
 
 from benchmarks.figures import Figure, show
 from marketdata import stream
-from marketdata.domain.bar_builder import BarBuilder
 from marketdata.domain.contract import Contract
 from marketdata.domain.depth import RawTick
 from marketdata.domain.normalise import Normaliser
 from marketdata.domain.reference import reference_session_table
-from marketdata.domain.ticks import Tick, encode, unframe
+from marketdata.domain.ticks import Tick, unframe
+from marketdata.feed_path import TickPath
+from marketdata.management.commands.run_feed import SWITCH_SECONDS
 
 CONTRACTS = 700
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "1d")
 SECONDS = 3.0
 RATES = (4_000, 20_000)
 BURST_SECONDS = 0.5
+TABLE = reference_session_table("SHFE", "rb")
 SLICE_SECONDS = 0.0005
 UNPACED_TICKS = 200_000
 
@@ -34,10 +36,9 @@ class Market:
     """Depth records of many contracts that trade all the time, from 21:00 of one evening on."""
 
     def __init__(self) -> None:
-        table = reference_session_table("SHFE", "rb")
         symbols = [f"rb{number:04d}" for number in range(CONTRACTS)]
         self.contracts = {
-            f"{symbol}.SHFE": Contract(f"{symbol}.SHFE", symbol, "SHFE", 10.0, 1.0, table) for symbol in symbols
+            f"{symbol}.SHFE": Contract(f"{symbol}.SHFE", symbol, "SHFE", 10.0, 1.0, TABLE) for symbol in symbols
         }
         self._records = self._trade(symbols)
 
@@ -63,20 +64,17 @@ class Feed:
     """What a feed's callback does with a depth record."""
 
     def __init__(self, contracts: dict[str, Contract], source: str) -> None:
-        self._normaliser = Normaliser(contracts)
-        self._builder = BarBuilder(contracts, INTERVALS, since=0)
         self.publisher = stream.publisher(source, epoch=1)
-        self.bars = 0
+        self.path = TickPath(source, TABLE.calendar, self.publisher.send, intervals=INTERVALS)
+        self._normaliser = Normaliser(contracts)
+        for contract in contracts.values():
+            self.path.watch(contract, 0)
 
     def on_depth(self, raw: RawTick, received: int) -> None:
         """The gateway-side path of one tick."""
         tick = self._normaliser.tick(raw, received)
-        if tick is None:
-            return
-        self.publisher.send(encode(tick))
-        for bar in self._builder.on_tick(tick):
-            self.bars += 1
-            self.publisher.send(encode(bar))
+        if tick is not None:
+            self.path.on_tick(tick)
 
 
 def figures() -> Iterator[Figure]:
@@ -103,7 +101,7 @@ def _unpaced() -> Iterator[Figure]:
     count = UNPACED_TICKS - CONTRACTS
     yield Figure("market_path.callback", seconds / count * 1e6, "us/tick")
     yield Figure("market_path.unpaced", count / whole, "ticks/s")
-    yield Figure("market_path.unpaced.bars", feed.bars, "bars")
+    yield Figure("market_path.unpaced.bars", feed.path.bars, "bars")
 
 
 def _paced(name: str, rate: int, slice_seconds: float) -> Iterator[Figure]:
@@ -163,7 +161,7 @@ def read(source: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(0.0002)
+    sys.setswitchinterval(SWITCH_SECONDS)  # as run_feed does
     if "--read" in sys.argv:
         read(sys.argv[sys.argv.index("--read") + 1])
     else:

@@ -5,16 +5,19 @@ import { barsOf, barsOfColumns, minutesOf } from "./market.js";
 import { get } from "./rest.js";
 import { Studies } from "./studies.js";
 
+const AHEAD_MS = 60000; // a bar may begin so long after the market's clock, no more
 const PAGE = 2000; // bars a question: two screens zoomed far out, 60 kB on the wire
 
 export class Candles {
-  /* channels() is called when other channels are wanted than before, filled() when the bars are there. */
-  constructor(root, { texts, addresses, channels, filled }) {
+  /* channels() is called when other channels are wanted than before, filled() when the bars are there; clock() is
+   * the market's, in ms, NaN where it is unknown. */
+  constructor(root, { texts, addresses, channels, filled, clock }) {
     this.root = root;
     this.texts = texts;
     this.addresses = addresses;
     this.channels = channels;
     this.filled = filled;
+    this.clock = clock;
     this.legend = root.querySelector("[data-legend]");
     this.notice = root.querySelector("[data-chart-notice]");
     this.element = root.querySelector("[data-chart]");
@@ -56,7 +59,7 @@ export class Candles {
     try {
       const page = await this.read();
       if (mine !== this.asked) return;
-      this.chart.setBars(page, !this.minutes);
+      this.chart.setBars(this.past(page), !this.minutes);
       this.loaded = true;
       this.live.splice(0).forEach((bar) => this.chart.update(bar));
       this.chart.frame();
@@ -96,6 +99,23 @@ export class Candles {
     }
   }
 
+  /* What has been by the market's clock: a replay of a recorded day must not show how it ended. */
+  past(bars) {
+    const now = this.clock();
+    return Number.isFinite(now) ? bars.filter((bar) => bar.start <= now + AHEAD_MS) : bars;
+  }
+
+  /* Takes away what the clock, when it became known, has not reached. */
+  trim() {
+    const { bars } = this.chart;
+    if (!this.loaded || !bars.length || this.past(bars.slice(-1)).length) return;
+    this.chart.fill(this.past(bars));
+    this.chart.layer.trim();
+    this.chart.frame();
+    this.empty();
+    this.point(null);
+  }
+
   /* From when on the chart has bars, and how many. */
   range() {
     const { bars } = this.chart;
@@ -113,7 +133,7 @@ export class Candles {
       this.studies.hear(channel, data, type);
       return;
     }
-    const bars = barsOf(data, this.minutes);
+    const bars = this.past(barsOf(data, this.minutes));
     if (!this.loaded) {
       this.live.push(...bars); // the stored ones are on their way
       return;

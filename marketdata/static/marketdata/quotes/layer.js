@@ -19,7 +19,8 @@ export class StudyLayer {
   }
 
   /* study: {name, title, overlay, outputs: [{name, histogram}], points: [{time, values}]} */
-  set(key, study) {
+  set(key, given) {
+    const study = { ...given, points: given.points.filter((point) => this.owner.places.has(point.time)) };
     const there = this.studies.get(key);
     if (there && there.title === study.title) {
       this.take(there, study.points);
@@ -87,6 +88,13 @@ export class StudyLayer {
     const earlier = point.time < study.newest;
     study.newest = Math.max(study.newest, point.time);
     study.lines.forEach((line, index) => line.update(this.data([point], index, study.outputs[index])[0], earlier));
+  }
+
+  /* Leaves the points that have a bar. */
+  trim() {
+    this.studies.forEach((study, key) => {
+      this.set(key, { ...study, points: [...study.points].map(([time, values]) => ({ time, values })) });
+    });
   }
 
   isDrawn(key) {

@@ -30,6 +30,7 @@ class Page {
     this.watched = settings.watchlist.map(labelled);
     this.known = new Map(this.watched.map((instrument) => [instrument.code, instrument]));
     this.ticks = new Map();
+    this.live = new Set(); // codes with a tick from the socket: a source's clock is theirs too
     this.fresh = new Set();
     this.sources = new Sources();
     this.code = "";
@@ -39,6 +40,7 @@ class Page {
     this.socket = new MarketSocket(addresses.socket, (message) => this.hear(message), (state, code) => this.band.connection(state, code));
     this.candles = new Candles(document.getElementById("q-graph"), {
       texts, addresses, channels: () => this.subscribe(), filled: () => this.fresh.add(this.code),
+      clock: () => (this.live.has(this.code) ? this.sources.of(this.known.get(this.code)?.feed)?.now ?? NaN : NaN),
     });
     this.list = new Watchlist(document.querySelector("[data-watch]"), texts, {
       chosen: (code) => this.choose(code),
@@ -176,20 +178,25 @@ class Page {
     }
     if (type === "ack" || data === null) return;
     if (channel === "status") this.sources.set(data);
-    else if (channel.startsWith("tick:")) this.tick(channel.slice(5), data);
-    else this.candles.hear(channel, data, type);
+    else if (channel.startsWith("tick:")) {
+      this.live.add(channel.slice(5));
+      this.tick(channel.slice(5), data);
+    } else this.candles.hear(channel, data, type);
   }
 
   paint() {
     this.watched.forEach((instrument) => {
       const source = this.sources.of(instrument.feed);
       const tick = this.ticks.get(instrument.code);
-      if (tick) this.list.show(instrument.code, tick, source ? source.now - tick.time : NaN, this.band.stale(source));
+      const age = source && this.live.has(instrument.code) ? source.now - tick.time : NaN;
+      if (tick) this.list.show(instrument.code, tick, age, this.band.stale(source));
     });
     const instrument = this.known.get(this.code);
     if (!instrument) return;
     const live = this.ticks.get(this.code);
-    this.band.show(this.sources.of(instrument.feed), instrument, at(addresses.hours, this.code), live);
+    const told = this.live.has(this.code) ? live : null;
+    this.band.show(this.sources.of(instrument.feed), instrument, at(addresses.hours, this.code), told);
+    this.candles.trim();
     if (!this.fresh.delete(this.code)) return;
     const tick = live || this.candles.lastKnown();
     this.band.origin(live ? "" : tick && tick.bar);

@@ -129,7 +129,7 @@ LONG = st.integers(min_value=0, max_value=2**62)
         max_size=30,
     )
 )
-def test_any_tick_comes_back_as_it_was(rb: Instrument, made: list[tuple[list[float], int, int, bool]]) -> None:
+def test_any_tick_comes_back_as_it_was(rb: Instrument, made: list[tuple[Any, int, int, bool]]) -> None:
     """Every pattern of nulls in one batch, to the last bit."""
     batch = [
         Tick(

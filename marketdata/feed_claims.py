@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, Value
+from django.db.models import Exists, Max, OuterRef, Value
 from django.db.models.functions import Concat, Now
 
 from accounts.leases import Held
@@ -12,12 +12,29 @@ from accounts.models import Lease
 from marketdata.live_models import InstrumentFeed
 
 LEASE_PREFIX = "feed:"
+EPOCHS = "feeds"
+"""A row that nobody holds: its epoch is the last one that a feed was given."""
 ATTEMPTS = 3
 
 
 def lease_name(source: str) -> str:
     """The lease that a source's feed holds."""
     return LEASE_PREFIX + source
+
+
+def epoch_above(least: int) -> int:
+    """Above which the epoch of a feed that starts now must lie: that of no other source's feed, nor ``least``.
+
+    A live feed numbers its ticks from its epoch on. An instrument that goes from one source to another within a
+    trading day must not get numbers there that it has had here: its ticks would pass for stored ones.
+    """
+    Lease.objects.get_or_create(name=EPOCHS)
+    with transaction.atomic():
+        counter = Lease.objects.select_for_update().get(name=EPOCHS)
+        feeds = Lease.objects.filter(name__startswith=LEASE_PREFIX).aggregate(newest=Max("epoch"))["newest"] or 0
+        counter.epoch = max(counter.epoch, feeds, least) + 1
+        counter.save(update_fields=["epoch"])
+    return counter.epoch - 1
 
 
 @dataclass(frozen=True)

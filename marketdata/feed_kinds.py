@@ -1,5 +1,6 @@
 """The kinds of feeds that ``run_feed`` knows, each put together from its options and the rows it needs."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -29,6 +30,8 @@ from quantsite.common.times import utc_to_ns
 
 REPLAY, GENERATOR = "replay", "generator"
 KINDS = (REPLAY, GENERATOR)
+SOURCE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+"""It names rows, a key in Redis and a folder for what the recorder keeps aside."""
 DEMO_INSTRUMENT = "simrb88.SIM"
 """What the generator publishes although nobody has asked for it."""
 
@@ -73,8 +76,11 @@ def prepare(source: str, kind: str, epoch: int, options: FeedOptions) -> Prepare
     return _generator(source, epoch, options)
 
 
-def check(kind: str, options: FeedOptions) -> None:
-    """Raise ``RuleError``: ``unknown_kind``, ``no_files``, ``files_given``, ``invalid_speed``."""
+def check(source: str, kind: str, options: FeedOptions) -> None:
+    """Raise ``RuleError``: ``invalid_source``, ``unknown_kind``, ``no_files``, ``files_given``, ``invalid_speed``."""
+    if not SOURCE_NAME.fullmatch(source):
+        text = _("A source is named by up to 32 letters, digits, dots and dashes, not %(source)r.")
+        raise RuleError("invalid_source", text % {"source": source})
     if kind not in KINDS:
         text = _("There is no kind of feed %(kind)r: choose one of %(kinds)s.")
         raise RuleError("unknown_kind", text % {"kind": kind, "kinds": ", ".join(KINDS)})

@@ -17,7 +17,7 @@ from accounts.leases import Held, LeaseKeeper, LeaseLostError, holder_name, take
 from marketdata import stream
 from marketdata.domain.market_clock import MarketClock
 from marketdata.feed_books import FeedBooks, StreamTold, Told
-from marketdata.feed_claims import lease_name
+from marketdata.feed_claims import epoch_above, lease_name
 from marketdata.feed_kinds import FeedOptions, Prepared, check, prepare
 from marketdata.feed_path import TickPath
 from marketdata.feed_player import Player
@@ -41,7 +41,7 @@ class FeedRunner:
         self.source = source
         self.kind = kind
         self.options = options or FeedOptions()
-        check(kind, self.options)
+        check(source, kind, self.options)
 
     def run(self, stop: threading.Event) -> str:
         """Publish until the source ends (gives ``finished``) or ``stop`` is set (``stopped``).
@@ -50,7 +50,8 @@ class FeedRunner:
         publishes this source, :class:`LeaseLostError` where one took it over, ``RuleError`` for files that are none.
         """
         try:
-            held = take_over(lease_name(self.source), holder_name(), above=_newest_epoch(self.source), stop=stop)
+            above = epoch_above(_newest_epoch(self.source))
+            held = take_over(lease_name(self.source), holder_name(), above=above, stop=stop)
             try:
                 return _Run(self, held, stop).work()
             finally:

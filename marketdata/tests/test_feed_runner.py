@@ -184,6 +184,16 @@ def test_a_database_that_is_away_at_the_end_does_not_hide_why_it_ended(monkeypat
     assert isinstance(feed.ended[0], LeaseLostError)
 
 
+def test_an_instrument_that_changes_its_source_gets_no_number_twice() -> None:
+    numbers: list[int] = []
+    for _source in range(2):
+        source = new_source()
+        with running(source, "generator"):
+            wait_until(lambda source=source: len(published(source).ticks) > 1, "it publishes")  # type: ignore[misc]
+        numbers += [tick.seq for tick in published(source).ticks]
+    assert len(set(numbers)) == len(numbers)
+
+
 def test_a_feed_whose_stream_was_taken_stops() -> None:
     source = new_source()
     with running(source, "generator") as feed:
@@ -213,6 +223,13 @@ def test_what_a_feed_refuses(kind: str, options: FeedOptions, code: str) -> None
         FeedRunner(new_source(), kind, options).run(threading.Event())
     assert refused.value.code == code
     assert not FeedState.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", "two words", "x" * 33])
+def test_a_source_has_a_name_that_can_be_a_folder_and_a_key(name: str) -> None:
+    with pytest.raises(RuleError) as refused:
+        FeedRunner(name, "generator")
+    assert refused.value.code == "invalid_source"
 
 
 def test_a_subscription_is_one_row_and_two_entries(ada: User, charlie: User) -> None:

@@ -111,15 +111,18 @@ export class Candles {
     if (!this.loaded || !bars.length || this.past(bars.slice(-1)).length) return;
     this.chart.fill(this.past(bars));
     this.chart.layer.trim();
+    this.studies.extend(this.range());
     this.chart.frame();
     this.empty();
     this.point(null);
   }
 
-  /* From when on the chart has bars, and how many. */
+  /* From when until when the chart has bars, the last one included, and how many. */
   range() {
     const { bars } = this.chart;
-    return { start: bars.length ? new Date(bars[0].start).toISOString() : null, count: bars.length };
+    if (!bars.length) return { start: null, end: null, count: 0 };
+    const end = new Date(bars[bars.length - 1].start + 1000).toISOString();
+    return { start: new Date(bars[0].start).toISOString(), end, count: bars.length };
   }
 
   wanted() {

@@ -121,7 +121,7 @@ export class Studies {
   question(study) {
     return {
       instrument: this.instrument.code, interval: this.interval, name: study.name, ...study.params,
-      start: this.range.start, limit: this.range.count + 1, layout: "columns",
+      start: this.range.start, end: this.range.end, limit: this.range.count + 1, layout: "columns",
     };
   }
 

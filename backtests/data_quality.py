@@ -12,7 +12,7 @@ from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.quality_score import POOR_BELOW, is_poor
 from marketdata.models import Instrument
-from marketdata.quality_rows import JudgedDay, faults_of, judged_days
+from marketdata.quality.rows import JudgedDay, faults_of, judged_days
 
 SHOWN_DAYS = 5
 """So many of the worst days are named; the console's calendar has all."""

@@ -29,8 +29,8 @@ from backtests.rule_options import rule_pairs
 from backtests.run_document import timing_of
 from backtests.run_report import report_input
 from backtests.services import what_changed
-from marketdata.quality_links import calendar_url
-from marketdata.quality_texts import fault_name
+from marketdata.quality.links import calendar_url
+from marketdata.quality.texts import fault_name
 from quantsite.common.times import SHANGHAI
 
 CHANGED: dict[str, Promise] = {

@@ -26,7 +26,7 @@ from benchmarks.fanout_clients import Door, Listener, Samples, connect_many
 from benchmarks.figures import Figure, show
 from marketdata import stream
 from marketdata.domain.ticks import Tick, encode
-from marketdata.hub_messages import Message, tick_data
+from marketdata.hub.messages import Message, tick_data
 from marketdata.instruments import ensure_instrument
 
 CODE = "rb2501.SHFE"

@@ -19,8 +19,8 @@ from marketdata.domain.depth import RawTick
 from marketdata.domain.normalise import Normaliser
 from marketdata.domain.reference import reference_session_table
 from marketdata.domain.ticks import Tick, unframe
-from marketdata.feed_path import TickPath
 from marketdata.management.commands.run_feed import SWITCH_SECONDS
+from marketdata.publishing.path import TickPath
 
 CONTRACTS = 700
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "1d")

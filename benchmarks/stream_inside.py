@@ -11,10 +11,11 @@ from benchmarks import ready  # noqa: F401  (before any model)
 from django.conf import settings
 
 from benchmarks.figures import Figure, show
-from marketdata import stream_local, stream_redis
 from marketdata.domain.ticks import Tick, encode, unframe
-from marketdata.stream_frames import Frame, Sink, StreamId
-from marketdata.stream_publisher import Publisher
+from marketdata.streams import local as stream_local
+from marketdata.streams import redis_stream as stream_redis
+from marketdata.streams.frames import Frame, Sink, StreamId
+from marketdata.streams.publisher import Publisher
 
 RATE = 20_000
 SECONDS = 5.0

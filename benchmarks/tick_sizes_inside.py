@@ -14,9 +14,9 @@ from django.db.models import Sum
 
 from benchmarks.figures import Figure, show
 from benchmarks.recorded_ticks import CODES, FOLDER
-from marketdata.tick_archive import archive_before
-from marketdata.tick_models import Tick, TickFile
-from marketdata.tick_partitions import TABLE
+from marketdata.ticks.archive import archive_before
+from marketdata.ticks.models import Tick, TickFile
+from marketdata.ticks.partitions import TABLE
 
 MILLION = 1_000_000
 

@@ -18,12 +18,12 @@ from benchmarks.recorded_ticks import recorded_ticks
 from marketdata.domain.ticks import BarMessage, Tick, encode, frame
 from marketdata.instruments import ensure_instrument
 from marketdata.models import Instrument
-from marketdata.recorder_bars import store_bars
-from marketdata.recorder_source import SourceRecorder
-from marketdata.stream_frames import Frame
-from marketdata.stream_local import LocalSink
-from marketdata.tick_models import Tick as TickRow
-from marketdata.tick_store import insert_messages
+from marketdata.recording.bars import store_bars
+from marketdata.recording.source import SourceRecorder
+from marketdata.streams.frames import Frame
+from marketdata.streams.local import LocalSink
+from marketdata.ticks.models import Tick as TickRow
+from marketdata.ticks.store import insert_messages
 from quantsite.common.times import NS_PER_MINUTE
 
 BATCH = 20_000

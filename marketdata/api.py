@@ -13,17 +13,17 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet, ReadOnlyModelViewSet
 
-from marketdata.api_main import MainContractViewSet
 from marketdata.bar_formats import BarCsvRenderer, BarJsonRenderer, BarPage, BarParquetRenderer
 from marketdata.bar_query import DEFAULT_LIMIT, MAX_LIMIT, boundary_of, by_column, limit_of, needed, older_page
 from marketdata.daily_facts import ContractRoll, DailySettlement
 from marketdata.domain.instrument import InstrumentKind
 from marketdata.domain.intervals import DAY, interval_name, parse_interval
-from marketdata.indicator_api import IndicatorViewSet
+from marketdata.indicators.api import IndicatorViewSet
 from marketdata.instruments import find_instrument
 from marketdata.klines import read_klines, settlement_prices
+from marketdata.main_contracts.api import MainContractViewSet
 from marketdata.models import Bar, Instrument
-from marketdata.quality_api import DayQualityViewSet
+from marketdata.quality.api import DayQualityViewSet
 from marketdata.serializers import (
     BarPageSerializer,
     ContractRollSerializer,
@@ -31,8 +31,8 @@ from marketdata.serializers import (
     InstrumentDetailSerializer,
     InstrumentSerializer,
 )
-from marketdata.tick_api import TickViewSet
-from marketdata.tick_latest_api import LatestTicksView
+from marketdata.ticks.api import TickViewSet
+from marketdata.ticks.latest_api import LatestTicksView
 from quantsite.web.pagination import NewestFirstCursor
 
 PAGE_SIZE = 100

@@ -5,6 +5,28 @@ from importlib import import_module
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+PARTS = (
+    "metrics",
+    "alarms",
+    "admin_daily",
+    "admin_live",
+    "main_contracts.metrics",
+    "main_contracts.alarms",
+    "main_contracts.admin",
+    "quality.metrics",
+    "quality.alarms",
+    "quality.admin",
+    "recording.metrics",
+    "recording.alarms",
+    "ticks.metrics",
+    "ticks.alarms",
+    "ticks.admin",
+    "publishing.metrics",
+    "publishing.alarms",
+    "hub.metrics",
+)
+"""What registers itself when it is loaded: metrics, alarms, pages."""
+
 
 class MarketdataConfig(AppConfig):
     """Names the app; docs/architecture.md says what it holds."""
@@ -14,15 +36,5 @@ class MarketdataConfig(AppConfig):
 
     def ready(self) -> None:
         """Let ``/metrics`` tell about bars, name the app's alarms, and register the pages beside ``admin.py``."""
-        import_module("marketdata.metrics")
-        import_module("marketdata.alarms")
-        import_module("marketdata.admin_daily")
-        import_module("marketdata.metrics_recorder")
-        import_module("marketdata.alarms_recorder")
-        for part in ("metrics_main", "main_alarms", "admin_main", "metrics_quality", "quality_alarms", "admin_quality"):
+        for part in PARTS:
             import_module(f"marketdata.{part}")
-        for part in ("metrics_archive", "archive_alarms", "admin_files"):
-            import_module(f"marketdata.{part}")
-        for part in ("metrics_feed", "feed_alarms", "admin_live"):
-            import_module(f"marketdata.{part}")
-        import_module("marketdata.metrics_sockets")

@@ -22,8 +22,8 @@ from marketdata.instruments import contract_of, find_instrument, trading_calenda
 from marketdata.live_models import BarNote
 from marketdata.locks import lock_all_bars
 from marketdata.models import Bar, Instrument
-from marketdata.tick_archive import tick_days
-from marketdata.tick_models import Tick, TickFile
+from marketdata.ticks.archive import tick_days
+from marketdata.ticks.models import Tick, TickFile
 from quantsite.common.times import ns_to_utc, utc_to_ns
 
 SOURCE = Source("backfill from ticks")

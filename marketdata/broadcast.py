@@ -1,6 +1,6 @@
 """One hub a process and event loop: reads the streams once, knows the market, and sends each message encoded once.
 
-Whoever listens is a :class:`~marketdata.hub_clients.Client`; what can be listened to is a channel. The hub works
+Whoever listens is a :class:`~marketdata.hub.clients.Client`; what can be listened to is a channel. The hub works
 while somebody is connected and a little longer, so that a crowd that reconnects finds it warm.
 """
 
@@ -18,15 +18,15 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
-from marketdata import hub_rows
 from marketdata.domain.ticks import BarMessage, Clock, Message, Tick, unframe
-from marketdata.hub_channels import Channel
-from marketdata.hub_clients import Batch, Client
-from marketdata.hub_forming import Forming
-from marketdata.hub_lag import observe_lag
-from marketdata.hub_opener import Shelf
-from marketdata.hub_reader import StreamFollower
-from marketdata.hub_state import Market
+from marketdata.hub import rows as hub_rows
+from marketdata.hub.channels import Channel
+from marketdata.hub.clients import Batch, Client
+from marketdata.hub.forming import Forming
+from marketdata.hub.lag import observe_lag
+from marketdata.hub.opener import Shelf
+from marketdata.hub.reader import StreamFollower
+from marketdata.hub.state import Market
 from quantsite.common.errors import RuleError
 
 log = structlog.get_logger(__name__)

@@ -16,12 +16,12 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from accounts.audit import record_refusal
-from marketdata import hub_rows
 from marketdata.broadcast import hub
-from marketdata.hub_clients import Client, Wire
-from marketdata.hub_messages import pack
-from marketdata.hub_names import LONGEST, parse_channel
-from marketdata.hub_queue import QueueWriter
+from marketdata.hub import rows as hub_rows
+from marketdata.hub.clients import Client, Wire
+from marketdata.hub.messages import pack
+from marketdata.hub.names import LONGEST, parse_channel
+from marketdata.hub.queue import QueueWriter
 from quantsite.common.errors import RuleError
 from quantsite.web.direct import writer_of
 from quantsite.web.sockets import PROTOCOL, ConsoleConsumer

@@ -12,8 +12,8 @@ from marketdata.bar_rows import Boundary
 from marketdata.column_files import write_table
 from marketdata.instruments import find_instrument
 from marketdata.klines import get_kline_data
-from marketdata.tick_formats import Listing, ctp_table
-from marketdata.tick_models import Tick
+from marketdata.ticks.formats import Listing, ctp_table
+from marketdata.ticks.models import Tick
 from quantsite.common.errors import MissingError
 
 

@@ -11,7 +11,6 @@ from accounts.models import User
 from accounts.permissions import require
 from marketdata import series_cache
 from marketdata.bar_rows import Boundary
-from marketdata.continuous_reads import adjusted_form, raw_series_of
 from marketdata.daily_facts import DailySettlement
 from marketdata.domain.bars import BarSeries, FloatColumn
 from marketdata.domain.calendar import from_day_number, to_day_number
@@ -22,6 +21,7 @@ from marketdata.domain.resample import resample
 from marketdata.domain.sessions import SessionTable
 from marketdata.instruments import find_instrument, session_table
 from marketdata.live_models import FeedState, InstrumentFeed, RecorderPosition
+from marketdata.main_contracts.continuous_reads import adjusted_form, raw_series_of
 from marketdata.models import Bar, BarCoverage, Instrument
 from quantsite.common.times import ns_to_utc, utc_to_ns
 

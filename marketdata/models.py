@@ -21,7 +21,7 @@ from marketdata.live_models import (  # noqa: F401
     Subscription,
     TickGap,
 )
-from marketdata.tick_models import Tick, TickFile  # noqa: F401
+from marketdata.ticks.models import Tick, TickFile  # noqa: F401
 from quantsite.common.errors import RuleError
 from quantsite.common.times import SHANGHAI
 

@@ -28,7 +28,7 @@ from marketdata.domain.terms import price_ticks_on
 from marketdata.importers.bar_check import BarRules, BarTime, PreparedBars, prepare_bars, wall_text
 from marketdata.importers.bar_file import NO_TIME, BarFile, read_bar_file
 from marketdata.importers.instrument_file import read_instrument_file
-from marketdata.indicators import calculate_indicators
+from marketdata.indicators.services import calculate_indicators
 from marketdata.instrument_store import InstrumentCounts, store_instruments
 from marketdata.instruments import (
     costs_for,
@@ -41,7 +41,7 @@ from marketdata.instruments import (
 from marketdata.klines import get_kline_data
 from marketdata.locks import lock_bars
 from marketdata.models import BarCoverage, BarImport, Instrument, TradingDay
-from marketdata.quotes import get_realtime_data
+from marketdata.quotes.services import get_realtime_data
 from marketdata.subscriptions import subscribe_symbol, unsubscribe_symbol
 from quantsite.common.errors import ConflictError, RuleError
 from quantsite.common.times import SHANGHAI_OFFSET_NS

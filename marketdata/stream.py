@@ -11,9 +11,10 @@ from typing import Protocol
 
 from django.conf import settings
 
-from marketdata import stream_local, stream_redis
-from marketdata.stream_frames import BEGINNING, UnreachableError, parse_id
-from marketdata.stream_publisher import Limits, Publisher
+from marketdata.streams import local as stream_local
+from marketdata.streams import redis_stream as stream_redis
+from marketdata.streams.frames import BEGINNING, UnreachableError, parse_id
+from marketdata.streams.publisher import Limits, Publisher
 
 __all__ = [
     "AsyncReader",

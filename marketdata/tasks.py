@@ -6,10 +6,10 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from marketdata.alarms import check_calendar
-from marketdata.feed_alarms import check_feeds
-from marketdata.main_nightly import run_nightly
-from marketdata.quality import check_changed
-from marketdata.tick_archive import archive_before
+from marketdata.main_contracts.nightly import run_nightly
+from marketdata.publishing.alarms import check_feeds
+from marketdata.quality.services import check_changed
+from marketdata.ticks.archive import archive_before
 
 
 @shared_task(name="marketdata.check_calendar")

@@ -27,7 +27,7 @@ def parts(options: Mapping[str, Any]) -> list[Part]:
 
 
 def _make_recorder() -> Work:
-    work: Work = import_module("marketdata.recorder").Recorder().run
+    work: Work = import_module("marketdata.recording.recorder").Recorder().run
     return work
 
 
@@ -37,8 +37,8 @@ def _make_feed(kind: str, options: Mapping[str, Any]) -> Work:
         files = tuple(Path(name) for name in options["replay"])
         given = {"files": files, "speed": options["speed"], "loop": options["loop"]}
     try:
-        feed = import_module("marketdata.feed_runner").FeedRunner(
-            kind, kind, import_module("marketdata.feed_kinds").FeedOptions(**given)
+        feed = import_module("marketdata.publishing.runner").FeedRunner(
+            kind, kind, import_module("marketdata.publishing.kinds").FeedOptions(**given)
         )
     except RuleError as error:
         raise CommandError(error.text) from error

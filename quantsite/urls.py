@@ -12,8 +12,8 @@ from accounts import api as accounts_api
 from backtests import api as backtests_api
 from backtests.optimise import api as optimise_api
 from marketdata import api as marketdata_api
-from marketdata import pages as marketdata_pages
-from marketdata import quotes_api
+from marketdata.quotes import api as quotes_api
+from marketdata.quotes import pages as marketdata_pages
 from quantsite.web import health, pages
 
 APIS = (accounts_api, marketdata_api, quotes_api, backtests_api, optimise_api)

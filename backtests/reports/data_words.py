@@ -6,7 +6,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from backtests.reports.format import count
-from marketdata.quality_texts import fault_name
+from marketdata.quality.texts import fault_name
 
 
 def data_fact(document: Mapping[str, Any]) -> str:

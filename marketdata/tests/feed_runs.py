@@ -8,8 +8,8 @@ from itertools import count
 
 from marketdata import stream
 from marketdata.domain.ticks import BarMessage, Clock, Message, SettlementMessage, Tick, unframe
-from marketdata.feed_kinds import FeedOptions
-from marketdata.feed_runner import FeedRunner
+from marketdata.publishing.kinds import FeedOptions
+from marketdata.publishing.runner import FeedRunner
 
 _numbers = count(1)
 

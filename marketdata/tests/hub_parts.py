@@ -3,7 +3,7 @@
 from typing import Any
 
 from marketdata.domain.ticks import BarMessage, Tick
-from marketdata.hub_clients import Client, Wire
+from marketdata.hub.clients import Client, Wire
 
 CODE = "rb2501.SHFE"
 MINUTE = 60 * 10**9

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from django.db import connection
 
 from marketdata.domain.ticks import Message, encode, frame
-from marketdata.recorder import Recorder
+from marketdata.recording.recorder import Recorder
 from marketdata.stream import _sink
-from marketdata.stream_frames import Frame, parse_id
+from marketdata.streams.frames import Frame, parse_id
 
 SECONDS = 15.0
 

@@ -12,9 +12,9 @@ from marketdata.backfill import backfill_bars
 from marketdata.live_models import BarNote
 from marketdata.models import Bar, BarCoverage, BarImport, Instrument
 from marketdata.tests.tick_csv import HEADER, SOUND, row, write_ticks
-from marketdata.tick_archive import archive_before
-from marketdata.tick_imports import TickImportOptions, import_ticks
-from marketdata.tick_models import Tick
+from marketdata.ticks.archive import archive_before
+from marketdata.ticks.imports import TickImportOptions, import_ticks
+from marketdata.ticks.models import Tick
 from quantsite.common.errors import MissingError, RefusedError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]

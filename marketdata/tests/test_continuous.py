@@ -9,7 +9,6 @@ from django.db import transaction
 
 from accounts.models import AuditEntry, User
 from marketdata import bar_store
-from marketdata.continuous import BUILT, BuildOptions, Built, build_continuous, forget_from
 from marketdata.daily_facts import MainContractDay
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import to_day_number
@@ -17,7 +16,8 @@ from marketdata.domain.continuous import Opening, index_day
 from marketdata.instruments import ensure_instrument
 from marketdata.klines import get_kline_data, read_klines
 from marketdata.locks import lock_bars
-from marketdata.main_contracts import decide_days, fill_opens, redecide
+from marketdata.main_contracts.continuous import BUILT, BuildOptions, Built, build_continuous, forget_from
+from marketdata.main_contracts.services import decide_days, fill_opens, redecide
 from marketdata.models import Bar, BarCoverage, BarImport, Instrument, Product
 from marketdata.services import BarImportOptions, import_bars
 from marketdata.tests.made_contracts import AFTERWARDS, FRI, MON, THU, TUE, WED, store_days, store_roll

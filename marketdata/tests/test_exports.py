@@ -13,7 +13,7 @@ from marketdata.exports import export_bars, export_ticks
 from marketdata.management.ranges import boundary
 from marketdata.services import BarImportOptions, import_bars
 from marketdata.tests.tick_csv import SOUND, write_ticks
-from marketdata.tick_imports import TickImportOptions, import_ticks
+from marketdata.ticks.imports import TickImportOptions, import_ticks
 from quantsite.common.errors import MissingError, RefusedError, RuleError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]

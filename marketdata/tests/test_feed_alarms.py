@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from accounts.leases import Held, take
 from accounts.models import Alarm
-from marketdata import feed_alarms, stream
-from marketdata.feed_alarms import FEED_SILENT, FEED_STOPPED, STREAM_TROUBLE, TICKS_DROPPED, check_feeds
-from marketdata.feed_books import FeedBooks, StreamTold, Told
+from marketdata import stream
 from marketdata.instruments import ensure_instrument
 from marketdata.live_models import FeedState, InstrumentFeed
+from marketdata.publishing import alarms as feed_alarms
+from marketdata.publishing.alarms import FEED_SILENT, FEED_STOPPED, STREAM_TROUBLE, TICKS_DROPPED, check_feeds
+from marketdata.publishing.books import FeedBooks, StreamTold, Told
 from marketdata.tasks import check_living_feeds
 from quantsite.common.times import SHANGHAI
 

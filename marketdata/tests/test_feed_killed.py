@@ -17,9 +17,9 @@ from django.db.models.functions import Now
 from accounts.models import Alarm, Lease
 from marketdata import stream
 from marketdata.domain.ticks import Tick, unframe
-from marketdata.feed_alarms import FEED_STOPPED, check_feeds
-from marketdata.feed_kinds import FeedOptions
 from marketdata.live_models import FeedState
+from marketdata.publishing.alarms import FEED_STOPPED, check_feeds
+from marketdata.publishing.kinds import FeedOptions
 from marketdata.tests import feed_runs
 from marketdata.tests.feed_runs import Published
 from marketdata.tests.stream_servers import RestartableRedis, wait_until

@@ -13,10 +13,10 @@ import pytest
 from marketdata import stream
 from marketdata.domain.bar_builder import build_bars
 from marketdata.domain.ticks import BarMessage, encode
-from marketdata.feed_kinds import FeedOptions
-from marketdata.feed_runner import FeedRunner
 from marketdata.instruments import contract_of, find_instrument
 from marketdata.live_models import FeedState, InstrumentFeed
+from marketdata.publishing.kinds import FeedOptions
+from marketdata.publishing.runner import FeedRunner
 from marketdata.tests.feed_runs import new_source, published, replay, running
 from marketdata.tests.stream_servers import wait_until
 from marketdata.tests.tick_csv import row, write_ticks
@@ -118,9 +118,7 @@ def test_a_start_in_the_middle_keeps_the_numbers_and_flags_the_first_bar(tmp_pat
     rows = [row(f"10:00:{second:02d}", 4000 + second, 100 + second) for second in (5, 20, 40)]
     found = replay(new_source(), FeedOptions((write_ticks(tmp_path / "one.csv", *rows),), speed=0, start="10:00:10"))
     bars = [bar for bar in found.bars if isinstance(bar, BarMessage) and bar.interval == "1m"]
-    assert [(bar.volume, bar.partial) for bar in bars] == [
-        (20, True)
-    ]  # without what came before
+    assert [(bar.volume, bar.partial) for bar in bars] == [(20, True)]  # without what came before
 
 
 def test_a_loop_begins_again_with_the_same_numbers_until_it_is_stopped(tmp_path: Path) -> None:

@@ -14,14 +14,15 @@ from django.utils import timezone
 from accounts import leases
 from accounts.leases import LeaseLostError, take
 from accounts.models import Alarm, AuditEntry, Lease, User
-from marketdata import feed_books, heartbeat, stream
-from marketdata.feed_alarms import FEED_REFUSED
-from marketdata.feed_claims import claim, give_up
-from marketdata.feed_kinds import FeedOptions
-from marketdata.feed_runner import FeedRunner
+from marketdata import heartbeat, stream
 from marketdata.instruments import ensure_instrument
 from marketdata.live_models import FeedState, InstrumentFeed, Subscription
 from marketdata.models import Instrument
+from marketdata.publishing import books as feed_books
+from marketdata.publishing.alarms import FEED_REFUSED
+from marketdata.publishing.claims import claim, give_up
+from marketdata.publishing.kinds import FeedOptions
+from marketdata.publishing.runner import FeedRunner
 from marketdata.services import subscribe_symbol, unsubscribe_symbol
 from marketdata.tests.feed_runs import new_source, published, replay, running
 from marketdata.tests.stream_servers import wait_until

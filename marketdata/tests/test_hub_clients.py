@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marketdata import hub_clients
-from marketdata.hub_books import Book
-from marketdata.hub_channels import BarChannel, TickChannel
-from marketdata.hub_clients import DEAD_SECONDS, Batch, Client, Wire
-from marketdata.hub_messages import Message
-from marketdata.hub_state import Market
+from marketdata.hub import clients as hub_clients
+from marketdata.hub.books import Book
+from marketdata.hub.channels import BarChannel, TickChannel
+from marketdata.hub.clients import DEAD_SECONDS, Batch, Client, Wire
+from marketdata.hub.messages import Message
+from marketdata.hub.state import Market
 from marketdata.tests.hub_parts import CODE, Wired, bar, client, tick
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.ticks import BACKWARD, STALE, Clock
-from marketdata.hub_books import MERGE, SHOWN, Book
-from marketdata.hub_messages import Message, bar_data, tick_data
-from marketdata.hub_names import ChannelName, parse_channel
-from marketdata.hub_state import RECENT_BARS, Market
+from marketdata.hub.books import MERGE, SHOWN, Book
+from marketdata.hub.messages import Message, bar_data, tick_data
+from marketdata.hub.names import ChannelName, parse_channel
+from marketdata.hub.state import RECENT_BARS, Market
 from marketdata.tests.hub_parts import CODE, DAY, NINE, bar, tick
 from quantsite.common.errors import RuleError
 from quantsite.web.direct import BINARY, TEXT, frame

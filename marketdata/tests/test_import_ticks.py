@@ -15,8 +15,8 @@ from marketdata.daily_facts import DailySettlement
 from marketdata.live_models import BarNote
 from marketdata.models import Bar, BarCoverage, BarImport, Instrument
 from marketdata.tests.tick_csv import HEADER, SOUND, row, write_ticks
-from marketdata.tick_imports import TickImport, TickImportOptions, import_ticks
-from marketdata.tick_models import Tick
+from marketdata.ticks.imports import TickImport, TickImportOptions, import_ticks
+from marketdata.ticks.models import Tick
 from quantsite.common.errors import ConflictError, RefusedError, RuleError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]

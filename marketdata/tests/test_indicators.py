@@ -20,7 +20,7 @@ from marketdata.domain.indicator_values import compute
 from marketdata.domain.live_indicator import live_indicator
 from marketdata.domain.resample import resample
 from marketdata.domain.talib_catalogue import catalogue, find_indicator
-from marketdata.indicators import indicator_history
+from marketdata.indicators.services import indicator_history
 from marketdata.models import Instrument
 from marketdata.services import calculate_indicators
 from marketdata.tests.domain.bar_columns import message

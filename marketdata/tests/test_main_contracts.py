@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from accounts.models import AuditEntry, User
-from marketdata.continuous import BuildOptions, build_continuous
 from marketdata.daily_facts import ContractRoll, MainContractDay
 from marketdata.daily_services import import_rolls
 from marketdata.instruments import trading_calendar
-from marketdata.main_contracts import decide_days, fill_opens, redecide
-from marketdata.main_rows import reason_text
-from marketdata.main_state import last_finished_day, late_products, main_contract_on
+from marketdata.main_contracts.continuous import BuildOptions, build_continuous
+from marketdata.main_contracts.rows import reason_text
+from marketdata.main_contracts.services import decide_days, fill_opens, redecide
+from marketdata.main_contracts.state import last_finished_day, late_products, main_contract_on
 from marketdata.models import Bar, Instrument, Product
 from marketdata.tests.made_contracts import AFTERWARDS, FRI, MON, THU, TUE, WED, store_days, store_roll
 from quantsite.common.errors import RefusedError, RuleError

@@ -15,11 +15,11 @@ from rest_framework.test import APIClient
 from accounts.models import Alarm, AuditEntry, User
 from marketdata.daily_facts import ContractRoll, MainContractDay
 from marketdata.instruments import trading_calendar
-from marketdata.main_alarms import MAIN_CONTRACT_LATE, check_main_contracts
-from marketdata.main_contracts import decide_days
-from marketdata.main_nightly import run_nightly
-from marketdata.main_state import named
-from marketdata.metrics_main import main_contract_metrics
+from marketdata.main_contracts.alarms import MAIN_CONTRACT_LATE, check_main_contracts
+from marketdata.main_contracts.metrics import main_contract_metrics
+from marketdata.main_contracts.nightly import run_nightly
+from marketdata.main_contracts.services import decide_days
+from marketdata.main_contracts.state import named
 from marketdata.models import Bar, BarCoverage, Product
 from marketdata.tasks import decide_main_contracts
 from marketdata.tests.made_contracts import AFTERWARDS, FRI, MON, THU, TUE, WED, store_roll

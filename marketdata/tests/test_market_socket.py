@@ -16,10 +16,10 @@ from django.db import OperationalError, transaction
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import AuditEntry, User
-from marketdata import hub_rows
 from marketdata.bar_store import insert, refresh
 from marketdata.broadcast import hub
 from marketdata.domain.ticks import Message, encode, frame
+from marketdata.hub import rows as hub_rows
 from marketdata.instruments import ensure_instrument
 from marketdata.live_models import FeedState, InstrumentFeed, Subscription
 from marketdata.locks import lock_bars

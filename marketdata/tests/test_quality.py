@@ -15,16 +15,16 @@ from marketdata.domain.tick_series import TickSeries
 from marketdata.domain.ticks import BACKWARD
 from marketdata.live_models import BarNote, DayQuality, TickGap
 from marketdata.models import BarCoverage, BarImport, Instrument, ProductSession
-from marketdata.quality import check_changed, check_quality, last_finished
-from marketdata.quality_alarms import DATA_POOR
-from marketdata.quality_rows import RULES, faults_of, judged_days
+from marketdata.quality.alarms import DATA_POOR
+from marketdata.quality.rows import RULES, faults_of, judged_days
+from marketdata.quality.services import check_changed, check_quality, last_finished
 from marketdata.schedule import BEAT_SCHEDULE
 from marketdata.services import BarImportOptions, import_bars
 from marketdata.tasks import check_quality_of_days
 from marketdata.tests.bar_csv import SOUND, write_bars
 from marketdata.tests.made_ticks import tick
 from marketdata.tests.quality_rows import FIRST, LAST, SPOILT, bars_on, put_back, stored_series, take_away
-from marketdata.tick_store import insert_ticks
+from marketdata.ticks.store import insert_ticks
 from quantsite.common.errors import MissingError, RefusedError, RuleError
 from quantsite.common.times import NS_PER_SECOND, ns_to_utc
 

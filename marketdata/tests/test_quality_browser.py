@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.models import User
-from marketdata.quality import check_quality
+from marketdata.quality.services import check_quality
 from marketdata.tests.quality_rows import SPOILT, stored_series, take_away
 from quantsite.testing.browser import OpenPage
 

@@ -13,9 +13,9 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from marketdata.daily_facts import MainContractDay
 from marketdata.live_models import DayQuality
-from marketdata.metrics_quality import quality_metrics
 from marketdata.models import BarCoverage, Instrument
-from marketdata.quality import check_quality
+from marketdata.quality.metrics import quality_metrics
+from marketdata.quality.services import check_quality
 from marketdata.tests.quality_rows import FIRST, LAST, SPOILT, stored_series, take_away
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]

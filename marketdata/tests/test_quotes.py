@@ -11,18 +11,18 @@ import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from marketdata import quotes
 from marketdata.broadcast import hub
 from marketdata.domain.tick_series import TickSeries
 from marketdata.domain.ticks import STALE, Clock, Tick, encode
-from marketdata.hub_state import Market
+from marketdata.hub.state import Market
 from marketdata.instruments import ensure_instrument
 from marketdata.live_models import InstrumentFeed
 from marketdata.models import Instrument
+from marketdata.quotes import services as quotes
 from marketdata.services import get_realtime_data
 from marketdata.tests.made_ticks import tick, ticks
 from marketdata.tests.recordings import write
-from marketdata.tick_store import insert_ticks
+from marketdata.ticks.store import insert_ticks
 from quantsite.common.errors import MissingError, RefusedError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]

@@ -10,8 +10,8 @@ from django.urls import reverse
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import AuditEntry, User
-from marketdata import watchlist
 from marketdata.models import Bar, Instrument
+from marketdata.quotes import watchlist
 from marketdata.tests.live_market import LiveMarket, live_market
 from marketdata.tests.stored_bars import made_minutes, put
 from quantsite.testing.browser import OpenPage

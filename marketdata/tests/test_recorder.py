@@ -13,18 +13,18 @@ from django.core.management import CommandError, call_command
 
 from accounts.leases import take
 from accounts.models import Alarm, Lease, Severity
-from marketdata.alarms_recorder import RECORDER_ASIDE, RECORDER_BEHIND, TICK_GAP, TICKS_REPEATED
 from marketdata.daily_facts import DailySettlement
 from marketdata.domain.ticks import BarMessage, Clock, SettlementMessage, encode
 from marketdata.instruments import ensure_instrument
 from marketdata.live_models import BarNote, RecorderPosition, TickGap
 from marketdata.models import Bar, BarCoverage, Instrument
-from marketdata.recorder import Recorder
-from marketdata.recorder_gaps import DROPPED
+from marketdata.recording.alarms import RECORDER_ASIDE, RECORDER_BEHIND, TICK_GAP, TICKS_REPEATED
+from marketdata.recording.gaps import DROPPED
+from marketdata.recording.recorder import Recorder
 from marketdata.stream import publisher
 from marketdata.tests.made_ticks import DAY, NINE, tick, ticks
 from marketdata.tests.recordings import record, recording, wait_for, write
-from marketdata.tick_models import Tick
+from marketdata.ticks.models import Tick
 from quantsite.common.errors import ConflictError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]

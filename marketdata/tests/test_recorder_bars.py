@@ -18,7 +18,7 @@ from marketdata.domain.ticks import BarMessage
 from marketdata.instruments import ensure_instrument
 from marketdata.live_models import BarNote
 from marketdata.models import Bar, BarCoverage, Instrument
-from marketdata.recorder_bars import BarCounts, store_bars
+from marketdata.recording.bars import BarCounts, store_bars
 from marketdata.services import BarImportOptions, import_bars
 from marketdata.tests.bar_csv import write_bars
 from marketdata.tests.made_ticks import DAY, NINE

@@ -19,16 +19,16 @@ from django.db.models import Sum
 from django.db.models.functions import Now
 
 from accounts.models import Alarm, Lease, Severity
-from marketdata.alarms_recorder import TICK_GAP
 from marketdata.daily_facts import DailySettlement
 from marketdata.domain.tick_series import TickSeries
 from marketdata.live_models import RecorderPosition, TickGap
 from marketdata.models import Bar, BarCoverage
+from marketdata.recording.alarms import TICK_GAP
 from marketdata.stream import Limits, Publisher, publisher
 from marketdata.tests.played_ticks import Played, play, played, settlements
 from marketdata.tests.recordings import recording, wait_for
 from marketdata.tests.stream_servers import RestartableRedis
-from marketdata.tick_models import Tick
+from marketdata.ticks.models import Tick
 
 pytestmark = [pytest.mark.servers, pytest.mark.real_data, pytest.mark.django_db(transaction=True)]
 

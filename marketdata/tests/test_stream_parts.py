@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from marketdata.domain.ticks import Clock, encode, unframe
-from marketdata.stream_frames import BEGINNING, Backlog, Frame, RefusedFrameError, StreamId, parse_id
-from marketdata.stream_local import COMPACT, LocalRing, LocalSink, ring_of
-from marketdata.stream_publisher import Publisher
+from marketdata.streams.frames import BEGINNING, Backlog, Frame, RefusedFrameError, StreamId, parse_id
+from marketdata.streams.local import COMPACT, LocalRing, LocalSink, ring_of
+from marketdata.streams.publisher import Publisher
 
 FRAMES, BYTES = 7, 60
 

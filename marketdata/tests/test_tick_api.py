@@ -13,13 +13,13 @@ from accounts.models import User
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.tick_series import TickSeries
 from marketdata.instruments import ensure_instrument
-from marketdata.metrics_archive import archive_metrics
 from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY, ticks
-from marketdata.tick_archive import archive_before
-from marketdata.tick_imports import TickImportOptions, import_ticks
-from marketdata.tick_models import Tick
-from marketdata.tick_store import insert_ticks
+from marketdata.ticks.archive import archive_before
+from marketdata.ticks.imports import TickImportOptions, import_ticks
+from marketdata.ticks.metrics import archive_metrics
+from marketdata.ticks.models import Tick
+from marketdata.ticks.store import insert_ticks
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
 

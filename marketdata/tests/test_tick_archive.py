@@ -13,8 +13,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Alarm, AuditEntry, User
-from marketdata import tick_archive, tick_files
-from marketdata.archive_services import archive_ticks
 from marketdata.domain.calendar import from_day_number, to_day_number
 from marketdata.domain.tick_series import TickSeries
 from marketdata.exports import export_ticks
@@ -22,10 +20,13 @@ from marketdata.instruments import ensure_instrument
 from marketdata.models import Instrument
 from marketdata.tasks import archive_old_ticks
 from marketdata.tests.made_ticks import DAY, ticks
-from marketdata.tick_archive import DamagedArchiveError, archive_before, archive_day, read_archived
-from marketdata.tick_imports import TickImportOptions, import_ticks
-from marketdata.tick_models import Tick, TickFile
-from marketdata.tick_store import insert_ticks
+from marketdata.ticks import archive as tick_archive
+from marketdata.ticks import files as tick_files
+from marketdata.ticks.archive import DamagedArchiveError, archive_before, archive_day, read_archived
+from marketdata.ticks.archive_services import archive_ticks
+from marketdata.ticks.imports import TickImportOptions, import_ticks
+from marketdata.ticks.models import Tick, TickFile
+from marketdata.ticks.store import insert_ticks
 from quantsite.common.errors import RefusedError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
@@ -100,7 +101,7 @@ def before_the_file(patch: pytest.MonkeyPatch) -> None:
 
 @kill_point
 def in_the_middle_of_the_file(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("marketdata.tick_files.os.fsync", _die)
+    patch.setattr("marketdata.ticks.files.os.fsync", _die)
 
 
 @kill_point

@@ -21,8 +21,8 @@ from marketdata.domain.tick_series import TickSeries
 from marketdata.instruments import ensure_instrument
 from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY, ticks
-from marketdata.tick_models import Tick, TickFile
-from marketdata.tick_store import insert_ticks
+from marketdata.ticks.models import Tick, TickFile
+from marketdata.ticks.store import insert_ticks
 
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
 

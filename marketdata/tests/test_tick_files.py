@@ -13,7 +13,7 @@ from marketdata.domain.tick_series import COLUMNS, DEPTH_WIDTH, FLOATS, LONGS, T
 from marketdata.importers.tick_check import file_ticks
 from marketdata.importers.tick_file import read_tick_table
 from marketdata.tests.domain.test_bars_of_real_ticks import FILES, Recorded, contract_of
-from marketdata.tick_files import DAMAGED, PART, put_in_place, read_ticks, remove_parts, write_beside
+from marketdata.ticks.files import DAMAGED, PART, put_in_place, read_ticks, remove_parts, write_beside
 
 CODE = "rb2405.SHFE"
 LONG = st.integers(0, 2**62)

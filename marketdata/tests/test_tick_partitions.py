@@ -10,9 +10,9 @@ from django.db import IntegrityError, connection, transaction
 from marketdata.instruments import ensure_instrument
 from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY, tick
-from marketdata.tick_models import Tick
-from marketdata.tick_partitions import ensure_partitions, partition_name
-from marketdata.tick_store import insert_messages
+from marketdata.ticks.models import Tick
+from marketdata.ticks.partitions import ensure_partitions, partition_name
+from marketdata.ticks.store import insert_messages
 
 pytestmark = pytest.mark.django_db
 

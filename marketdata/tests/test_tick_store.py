@@ -16,9 +16,9 @@ from marketdata.domain.ticks import Tick
 from marketdata.instruments import ensure_instrument
 from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY, NINE, tick, ticks
-from marketdata.tick_archive import archive_day
-from marketdata.tick_models import Tick as TickRow
-from marketdata.tick_store import insert_messages, insert_ticks
+from marketdata.ticks.archive import archive_day
+from marketdata.ticks.models import Tick as TickRow
+from marketdata.ticks.store import insert_messages, insert_ticks
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
 

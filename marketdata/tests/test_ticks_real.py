@@ -14,7 +14,7 @@ from django.db import transaction
 
 from marketdata.instruments import find_instrument
 from marketdata.tests.domain.test_bars_of_real_ticks import FILES, Recorded, by_pandas, frame
-from marketdata.tick_models import Tick
+from marketdata.ticks.models import Tick
 
 pytestmark = [pytest.mark.django_db, pytest.mark.real_data]
 

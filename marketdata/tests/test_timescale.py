@@ -16,12 +16,12 @@ from django.db import connection
 from marketdata.domain.tick_series import TickSeries
 from marketdata.instruments import ensure_instrument
 from marketdata.models import Bar, BarCoverage
-from marketdata.recorder_bars import store_bars
+from marketdata.recording.bars import store_bars
+from marketdata.recording.timescale import BARS, TICKS, TimescaleOptions, make_plain, move_rows, statements
 from marketdata.tests.made_ticks import DAY, tick
 from marketdata.tests.test_recorder_bars import bar, check_coverage
-from marketdata.tick_models import Tick
-from marketdata.tick_store import insert_ticks
-from marketdata.timescale import BARS, TICKS, TimescaleOptions, make_plain, move_rows, statements
+from marketdata.ticks.models import Tick
+from marketdata.ticks.store import insert_ticks
 
 pytestmark = pytest.mark.django_db
 

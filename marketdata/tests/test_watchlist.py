@@ -7,9 +7,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEntry, User
-from marketdata import watchlist
 from marketdata.live_models import InstrumentFeed, Subscription
 from marketdata.models import Instrument
+from marketdata.quotes import watchlist
 from marketdata.services import ensure_instrument
 from quantsite.common.errors import ConflictError, RefusedError
 from quantsite.testing.cast import client_of, make_user

@@ -257,4 +257,12 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
 }
 
 # Commands of the machine's operator: they start processes or fill a demonstration, and act for nobody.
-OPERATING = {"demo", "run_feed", "optimize_worker", "run_platform", "run_recorder", "enable_timescale", "list_indicators"}
+OPERATING = {
+    "demo",
+    "run_feed",
+    "optimize_worker",
+    "run_platform",
+    "run_recorder",
+    "enable_timescale",
+    "list_indicators",
+}

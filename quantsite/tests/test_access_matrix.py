@@ -41,9 +41,9 @@ from backtests.tests.runs import finished
 from marketdata.daily_facts import ContractRoll, DailySettlement, MainContractDay
 from marketdata.live_models import FeedState, InstrumentFeed, RecorderPosition, Subscription, TickGap
 from marketdata.models import Instrument
-from marketdata.quality import check_quality
+from marketdata.quality.services import check_quality
 from marketdata.services import store_simulated_bars
-from marketdata.tick_models import TickFile
+from marketdata.ticks.models import TickFile
 from quantsite.asgi import CONSUMERS, application
 from quantsite.common.errors import RefusedError
 from quantsite.testing.cast import make_user

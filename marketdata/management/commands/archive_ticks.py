@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from accounts.commands import ActorCommand
-from marketdata.archive_services import archivable, archive_ticks
+from marketdata.ticks.archive_services import archivable, archive_ticks
 
 
 class Command(ActorCommand):

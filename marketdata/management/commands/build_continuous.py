@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from accounts.commands import ActorCommand
-from marketdata.continuous import INTERVALS, BuildOptions, build_continuous
+from marketdata.main_contracts.continuous import INTERVALS, BuildOptions, build_continuous
 from marketdata.management.main_words import products_of
 
 

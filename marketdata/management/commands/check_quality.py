@@ -11,8 +11,8 @@ from rich.table import Table
 from accounts.commands import ActorCommand
 from marketdata.domain.quality_score import Fault, grade
 from marketdata.live_models import DayQuality
-from marketdata.quality import Outcome, check_quality
-from marketdata.quality_rows import fault_counts
+from marketdata.quality.rows import fault_counts
+from marketdata.quality.services import Outcome, check_quality
 
 WIDTH = 120
 SHOWN = 20

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 
 from accounts.commands import ActorCommand
 from marketdata.instruments import trading_calendar
-from marketdata.main_contracts import DayReport, decide_days, fill_opens, redecide
-from marketdata.main_rows import reason_text
-from marketdata.main_state import last_finished_day
+from marketdata.main_contracts.rows import reason_text
+from marketdata.main_contracts.services import DayReport, decide_days, fill_opens, redecide
+from marketdata.main_contracts.state import last_finished_day
 from marketdata.management.main_words import products_of, span_of
 from quantsite.common.errors import RuleError
 

@@ -6,7 +6,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.commands import sentence
-from marketdata.timescale import TimescaleOptions, check_options, check_server, check_vendor, enable, statements
+from marketdata.recording.timescale import (
+    TimescaleOptions,
+    check_options,
+    check_server,
+    check_vendor,
+    enable,
+    statements,
+)
 from quantsite.common.errors import RuleError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from accounts.commands import ActorCommand
-from marketdata.tick_imports import TickImport, TickImportOptions, import_ticks
+from marketdata.ticks.imports import TickImport, TickImportOptions, import_ticks
 
 
 class Command(ActorCommand):

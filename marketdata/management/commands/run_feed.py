@@ -13,8 +13,8 @@ from django.db import OperationalError
 from django.utils.translation import gettext as _
 
 from accounts.commands import sentence
-from marketdata.feed_kinds import KINDS, FeedOptions
-from marketdata.feed_runner import FeedRunner
+from marketdata.publishing.kinds import KINDS, FeedOptions
+from marketdata.publishing.runner import FeedRunner
 from quantsite.common.errors import RuleError
 
 SWITCH_SECONDS = 0.0005

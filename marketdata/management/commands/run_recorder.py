@@ -8,8 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.commands import sentence
-from marketdata.recorder import Recorder
-from marketdata.recorder_again import store_again
+from marketdata.recording.again import store_again
+from marketdata.recording.recorder import Recorder
 from quantsite.common.errors import RuleError
 
 

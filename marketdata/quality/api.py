@@ -85,7 +85,7 @@ class WorstFirstCursor(NewestFirstCursor):
     page_size = 100
 
 
-class DayQualityFilter(django_filters.FilterSet):  # type: ignore[misc]
+class DayQualityFilter(django_filters.FilterSet):
     """What narrows the list of judged days."""
 
     instrument = django_filters.CharFilter(field_name="instrument__code")

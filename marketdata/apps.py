@@ -6,6 +6,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 PARTS = (
+    "checks",
     "metrics",
     "alarms",
     "admin_daily",
@@ -25,7 +26,7 @@ PARTS = (
     "publishing.alarms",
     "hub.metrics",
 )
-"""What registers itself when it is loaded: metrics, alarms, pages."""
+"""What registers itself when it is loaded: checks, metrics, alarms, pages."""
 
 
 class MarketdataConfig(AppConfig):

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -53,6 +54,7 @@ class Hub:
         self._beating: asyncio.Task[None] | None = None
         self._wanted: set[str] = set()
         self._alone_since = 0.0
+        self._past = False
 
     # --- connections ---------------------------------------------------------------------------------------
 
@@ -120,7 +122,26 @@ class Hub:
             log.warning("frame cannot be read", source=source, frame=name, exc_info=True)
             return
         for message in messages:
-            self._on_message(source, message)
+            try:
+                self._on_message(source, message)
+            except RuleError as error:  # such as a trading day that the calendar read at our start does not have
+                log.warning("message left out", source=source, frame=name, reason=error.text)
+
+    def on_past(self, source: str, name: str, frame: bytes) -> None:
+        """Take a frame that the stream had before we came: nobody is told its ticks, minutes or hours old, as news."""
+        self._past = True
+        try:
+            self.on_frame(source, name, frame)
+        finally:
+            self._past = False
+
+    def warmed(self, source: str) -> None:
+        """The past of a source is known: tell the newest tick of each instrument that somebody listens to."""
+        self.market.warmed(source)
+        for code, channel in self.shelf.ticks.items():
+            newest = self.market.latest_tick(code)
+            if newest is not None and self.market.comes_from(source, code):
+                channel.on_tick(newest)
 
     def _on_message(self, source: str, message: Message) -> None:
         if not self.market.on_message(source, message):
@@ -128,13 +149,13 @@ class Hub:
         if isinstance(message, Tick):
             self.forming.on_tick(message)
             channel = self.shelf.ticks.get(message.instrument)
-            if channel is not None:
+            if channel is not None and not self._past:
                 channel.on_tick(message)
         elif isinstance(message, BarMessage):
             if message.final:
                 self._on_bar(message)
         elif isinstance(message, Clock):
-            self.forming.on_clock(message.now)
+            self.forming.on_clock(message.now, partial(self.market.comes_from, source))
 
     def _on_bar(self, bar: BarMessage) -> None:
         self.shelf.on_bar(bar)
@@ -170,7 +191,8 @@ class Hub:
             return
         if self._reading is not None and not self._reading.cancelled():
             log.error("the reader of the market hub ended", exc_info=self._reading.exception())
-        self._reading = asyncio.create_task(StreamFollower(self.on_frame, self.batch.flush).run())
+        follower = StreamFollower(self.on_frame, self.batch.flush, self.on_past, self.warmed)
+        self._reading = asyncio.create_task(follower.run())
 
     def _tell_forming(self) -> None:
         moved, self.forming.moved = self.forming.moved, set()

@@ -1,7 +1,8 @@
 """System checks with ids: what no single setting can refuse. ``manage.py check`` and every start run them.
 
 W001 servers without Redis, W002 a broker on the file system beside a server database, E001 pages would not
-tell the market's time, E002 a live desk on the embedded default.
+tell the market's time, E002 a live desk on the embedded default. What an app alone can refuse stands with it
+(``marketdata/checks.py``: E003).
 """
 
 from collections.abc import Sequence

@@ -7,7 +7,7 @@ falls into the first minute; else it is the baseline and the bar is flagged as p
 sessions, is stale or goes back makes no bar; what was traded in it is counted by the next tick.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from marketdata.domain.bar_folder import DayBar, Folder
 from marketdata.domain.contract import Contract
@@ -55,16 +55,20 @@ class BarBuilder:
                 contract, self._minutes, since, daily=self._daily, pad=self._pad
             )
 
+    def forget(self, code: str) -> None:
+        """Build no more bars of this contract; what is open is left. Added again, it begins like one that is new."""
+        self._builders.pop(code, None)
+
     def on_tick(self, tick: Tick) -> Sequence[Closed]:
         """What this tick closed, finest interval first. Ticks of unknown instruments are ignored."""
         builder = self._builders.get(tick.instrument)
         return NOTHING if builder is None else builder.on_tick(tick)
 
-    def on_clock(self, now: int) -> Sequence[Closed]:
-        """What the market clock (ns UTC) closed."""
+    def on_clock(self, now: int, concerns: Callable[[str], bool] | None = None) -> Sequence[Closed]:
+        """What the market clock (ns UTC) closed; of the contracts (codes) that it ``concerns`` if that is given."""
         closed: list[Closed] = []
-        for builder in self._builders.values():
-            if now >= builder.close_at:
+        for code, builder in self._builders.items():
+            if now >= builder.close_at and (concerns is None or concerns(code)):
                 builder.on_clock(now, closed)
         return closed
 

@@ -115,14 +115,17 @@ class DayBar:
             return None
         if tick is not None and tick.open == tick.open:
             prices = (tick.open, tick.high, tick.low, tick.last)
-            volume, rest = tick.volume, (tick.turnover, tick.open_interest)
+            volume, rest, partial = tick.volume, (tick.turnover, tick.open_interest), False
         elif folded is not None:
             prices = (folded.open, folded.high, folded.low, folded.close)
-            volume, rest = folded.volume, (folded.turnover, folded.open_interest)
+            volume, rest, partial = folded.volume, (folded.turnover, folded.open_interest), folded.partial
         else:
             return None
         day = (plan.opens, plan.trading_day)
-        return BarMessage(self._code, "1d", *day, *prices, volume, *rest, settlement=self._settlement, final=final)
+        return BarMessage(
+            self._code, "1d", *day, *prices, volume, *rest,
+            settlement=self._settlement, final=final, partial=partial,
+        )  # fmt: skip
 
 
 def _join(bar: BarMessage, minute: BarMessage) -> BarMessage:

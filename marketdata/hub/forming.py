@@ -3,7 +3,9 @@
 Minutes and days are built from ticks, longer bars from the minutes that closed and the one that is open.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+import structlog
 
 from marketdata.domain.bar_builder import BarBuilder
 from marketdata.domain.bar_folder import Closed, Folder
@@ -12,6 +14,8 @@ from marketdata.domain.day_plan import DayPlan
 from marketdata.domain.intervals import DAY, parse_interval
 from marketdata.domain.ticks import BarMessage, Tick
 from quantsite.common.errors import RuleError
+
+log = structlog.get_logger(__name__)
 
 MINUTE = "1m"
 
@@ -35,13 +39,19 @@ class Forming:
         """Take a tick in; what it closes is told by the feed."""
         if tick.instrument in self._contracts:
             self.moved.add(tick.instrument)
-            self._builder.on_tick(tick)
+            try:
+                self._builder.on_tick(tick)
+            except RuleError as error:  # a trading day that the calendar did not have when we read it
+                log.warning("no forming bars", instrument=tick.instrument, reason=error.text)
+                del self._contracts[tick.instrument]
+                self._builder.forget(tick.instrument)
         else:
             self._unknown.add(tick.instrument)
 
-    def on_clock(self, now: int) -> None:
-        """Close what the market clock (ns UTC) has ended."""
-        self._builder.on_clock(now)
+    def on_clock(self, now: int, concerns: Callable[[str], bool]) -> None:
+        """Close what a source's market clock (ns UTC) has ended, of the codes that it ``concerns``: a replay of 2018
+        and a live source run side by side."""
+        self._builder.on_clock(now, concerns)
 
     def on_bar(self, bar: BarMessage) -> list[BarMessage]:
         """Take a closed minute in; gives the longer bars that it completed, of the intervals asked for."""

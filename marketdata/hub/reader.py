@@ -20,10 +20,17 @@ OnFrame = Callable[[str, str, bytes], None]
 
 
 class StreamFollower:
-    """Hands every frame of every source to ``on_frame``, on the loop that runs it, and calls ``flush`` after some."""
+    """Hands every frame of every source to ``on_frame``, on the loop that runs it, and calls ``flush`` after some.
 
-    def __init__(self, on_frame: OnFrame, flush: Callable[[], None]) -> None:
+    What a stream had before we came goes to ``on_past``, and ``warmed`` is called with the source after it.
+    """
+
+    def __init__(
+        self, on_frame: OnFrame, flush: Callable[[], None], on_past: OnFrame, warmed: Callable[[str], None]
+    ) -> None:
         self._on_frame = on_frame
+        self._on_past = on_past
+        self._warmed = warmed
         self._flush = flush
         self._known: list[str] = []
 
@@ -33,15 +40,15 @@ class StreamFollower:
         watch = asyncio.create_task(self._watch_sources(reader))
         try:
             while True:
-                await self._hand_on(await reader.read(1_000, 200))
+                await self._hand_on(await reader.read(1_000, 200), self._on_frame)
         finally:
             watch.cancel()
             await reader.close()
 
-    async def _hand_on(self, frames: list[tuple[str, str, bytes]]) -> None:
+    async def _hand_on(self, frames: list[tuple[str, str, bytes]], take: OnFrame) -> None:
         began = time.monotonic()
         for source, name, data in frames:
-            self._on_frame(source, name, data)
+            take(source, name, data)
             if time.monotonic() - began > BUSY_SECONDS:
                 self._flush()
                 await asyncio.sleep(0)
@@ -61,7 +68,9 @@ class StreamFollower:
 
     async def _begin(self, reader: stream.AsyncReader, source: str) -> None:
         frames = await asyncio.to_thread(stream.tail, source, WARM_FRAMES)
-        await self._hand_on([(source, name, data) for name, data in frames])
+        await self._hand_on([(source, name, data) for name, data in frames], self._on_past)
+        self._warmed(source)
+        self._flush()
         if frames:
             reader.seek(source, frames[-1][0])
         self._known.append(source)

@@ -61,6 +61,19 @@ class Market:
             state.clock_at = state.heard_at
         return True
 
+    def warmed(self, source: str) -> None:
+        """What a source told before we came is read: its last tick and word are as old as that tick's arrival says."""
+        state = self.sources.get(source)
+        newest = max((tick.received for code, tick in self._ticks.items() if self.comes_from(source, code)), default=0)
+        age = time.time_ns() - newest
+        if state is not None and newest and age > 0:
+            state.tick_wall = newest
+            state.tick_at = state.heard_at = time.monotonic() - age / 1e9
+
+    def comes_from(self, source: str, code: str) -> bool:
+        """Whether the newest tick of an instrument came from this source."""
+        return self.source_of.get(code) == source
+
     def latest_tick(self, code: str) -> Tick | None:
         """The newest tick of an instrument; None where none has come."""
         return self._ticks.get(code)

@@ -143,6 +143,8 @@ class FeedBooks:
                 except DatabaseError as error:
                     log.warning("feed state not written", source=self._source, reason=" ".join(str(error).split()))
                     connection.close()  # a broken connection heals by a new one
+                except Exception:  # a full disk, a claim that collided: nobody else writes the row
+                    log.exception("feed state not written", source=self._source)
         finally:
             connection.close()
 

@@ -49,6 +49,7 @@ class TickPath:
         self._send = send
         self._builder = BarBuilder({}, intervals, since=0, pad=pad)
         self._watched: set[str] = set()
+        self._dropped: set[str] = set()
         self._next_second = 0
 
     def allow(self, contracts: Iterable[Contract]) -> None:
@@ -59,11 +60,15 @@ class TickPath:
         """The same, with the moment (ns UTC, market clock) from which we see all that is traded."""
         self.contracts[contract.code] = contract
         self._watched.add(contract.code)
+        if contract.code in self._dropped:  # what was traded meanwhile belongs to no bar of ours
+            self._dropped.discard(contract.code)
+            self._builder.forget(contract.code)
         self._builder.add(contract, since)
 
     def drop(self, code: str) -> None:
         """Publish it no more. Its forming bars stay with the builder, which the clock closes."""
-        self.contracts.pop(code, None)
+        if self.contracts.pop(code, None) is not None:
+            self._dropped.add(code)
 
     def on_tick(self, tick: Tick) -> None:
         """Publish a tick, then what it closed."""

@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from marketdata.domain.bars import BarSeries
+from marketdata.domain.contract import Contract
 from marketdata.domain.ticks import BACKWARD, STALE, Clock
 from marketdata.hub.books import MERGE, SHOWN, Book
+from marketdata.hub.forming import Forming
 from marketdata.hub.messages import Message, bar_data, tick_data
 from marketdata.hub.names import ChannelName, parse_channel
 from marketdata.hub.state import RECENT_BARS, Market
+from marketdata.tests.domain.recorded import table
 from marketdata.tests.hub_parts import CODE, DAY, NINE, bar, tick
 from quantsite.common.errors import RuleError
 from quantsite.web.direct import BINARY, TEXT, frame
@@ -137,6 +140,32 @@ def test_the_last_bars_are_kept_for_those_who_come() -> None:
     kept = market.recent_bars(CODE, "1m")
     assert [one.start for one in kept] == [bar(number).start for number in range(5, RECENT_BARS + 5)]
     assert market.recent_bars(CODE, "5m") == []
+
+
+@pytest.fixture
+def forming() -> Forming:
+    """The forming bars of one contract that is watched from before its night session on."""
+    made = Forming()
+    made.add(Contract(CODE, "rb2501", "SHFE", 10.0, 1.0, table("SHFE", "rb")), NINE - 13 * 3_600 * 10**9)
+    return made
+
+
+def test_the_clock_of_another_source_closes_nothing(forming: Forming) -> None:
+    forming.on_tick(tick(1))
+    forming.on_clock(NINE + 10**18, lambda code: code != CODE)
+    forming.on_tick(tick(2, last=3_320.0, volume=110))
+    bar = forming.current(CODE, "1m")
+    assert bar is not None
+    assert (bar.high, bar.volume) == (3_320.0, 110)
+    forming.on_clock(NINE + 10**18, lambda code: code == CODE)
+    assert forming.current(CODE, "1m") is None
+
+
+def test_a_day_that_the_calendar_does_not_have_makes_no_forming_bar_and_no_error(forming: Forming) -> None:
+    forming.on_tick(msgspec.structs.replace(tick(1), trading_day=DAY + 100_000))
+    assert forming.current(CODE, "1m") is None
+    forming.on_tick(tick(2))
+    assert forming.unknown() == {CODE}
 
 
 def test_status_tells_clock_and_age() -> None:

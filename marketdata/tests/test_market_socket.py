@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
@@ -20,6 +21,7 @@ from marketdata.bar_store import insert, refresh
 from marketdata.broadcast import hub
 from marketdata.domain.ticks import Message, encode, frame
 from marketdata.hub import rows as hub_rows
+from marketdata.hub.state import Market
 from marketdata.instruments import ensure_instrument
 from marketdata.live_models import FeedState, InstrumentFeed, Subscription
 from marketdata.locks import lock_bars
@@ -263,3 +265,26 @@ async def test_a_contract_is_asked_for_again_after_the_database_was_away(
 def test_days_agree() -> None:
     assert np.datetime64(DAY, "D") == np.datetime64("2024-12-03")
     assert np.datetime64(NINE, "ns") == np.datetime64("2024-12-03T01:00:00")
+
+
+async def test_what_a_stream_had_before_we_came_is_no_news(alice: User) -> None:
+    hour_ago = time.time_ns() - 3_600 * 10**9
+    past = [msgspec.structs.replace(tick(number), received=hour_ago) for number in range(1, 60)]
+    async with socket_of(alice) as link:
+        await subscribed(link, TICKS)
+        hub().on_past("test", "1-1", frame([encode(message) for message in past]))
+        hub().warmed("test")
+        hub().batch.flush()
+        publish(tick(60))
+        told = [await link.hear() for _ in range(2)]
+        assert [(message["seq"], message["data"]["seq"]) for message in told] == [(1, 59), (2, 60)]
+
+
+def test_a_source_that_went_silent_before_we_came_is_as_old_as_it_is() -> None:
+    market = Market()
+    hour_ago = time.time_ns() - 3_600 * 10**9
+    market.on_message("test", msgspec.structs.replace(tick(1), received=hour_ago))
+    market.warmed("test")
+    told = market.status()["sources"]["test"]
+    assert told["tick_age"] == pytest.approx(3_600, abs=5)
+    assert told["heard_age"] == pytest.approx(3_600, abs=5)

@@ -18,6 +18,10 @@ FILES, REDIS = "filesystem://localhost/", "redis://cache:6379/0"
         ({"EMBEDDED": True, "ENVIRONMENT": "live"}, {"quantsite.E002"}),
         ({"TIME_ZONE": "UTC"}, {"quantsite.E001"}),
         ({"USE_TZ": False}, {"quantsite.E001"}),
+        ({"BAR_INTERVALS": ["1m", "7m", "2h", "1d"]}, set()),
+        ({"BAR_INTERVALS": []}, {"quantsite.E003"}),
+        ({"BAR_INTERVALS": ["1m", "7x"]}, {"quantsite.E003"}),
+        ({"BAR_INTERVALS": ["1m", "60m"]}, {"quantsite.E003"}),  # stored as 60m, asked for as 1h
     ],
 )
 def test_what_is_found(settings: Any, changes: dict[str, Any], ids: set[str]) -> None:

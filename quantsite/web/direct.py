@@ -23,6 +23,8 @@ LOW_WATER = 16 * 1024
 SEND_BUFFER = 64 * 1024
 """Asked of the kernel for one connection (Linux takes twice that). By itself it would grow to megabytes, and a slow
 reader would go through all of it before it saw a new price."""
+MOST_BEFORE_TURN = 16
+"""Reads of a connection that are kept until its handshake's turn comes; more than one hardly ever happens."""
 CLOSE_SECONDS = 5.0
 """How long a connection that was closed may take to drain before it is cut."""
 
@@ -104,8 +106,10 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         elif self._before_turn is None:
             self._before_turn = [data]
             admission().enter(self, self._shake_hands)
-        else:
+        elif len(self._before_turn) < MOST_BEFORE_TURN:
             self._before_turn.append(data)
+        else:  # a client that shakes hands waits for the answer
+            self.transport.abort()
 
     def _shake_hands(self) -> None:
         waited, self._before_turn = self._before_turn or [], []

@@ -22,7 +22,8 @@ OnFrame = Callable[[str, str, bytes], None]
 class StreamFollower:
     """Hands every frame of every source to ``on_frame``, on the loop that runs it, and calls ``flush`` after some.
 
-    What a stream had before we came goes to ``on_past``, and ``warmed`` is called with the source after it.
+    What the streams had before we came goes to ``on_past``, and ``warmed`` is called with the source after it. A source
+    that appears later has no such past.
     """
 
     def __init__(
@@ -57,20 +58,23 @@ class StreamFollower:
 
     async def _watch_sources(self, reader: stream.AsyncReader) -> None:
         """Look for new sources now and then; a new one is warmed up before it is followed."""
+        take = self._on_past
         while True:
             try:
                 for source in await asyncio.to_thread(stream.sources):
                     if source not in self._known:
-                        await self._begin(reader, source)
+                        await self._begin(reader, source, take)
+                take = self._on_frame
             except stream.UnreachableError as error:
                 log.warning("sources cannot be read", reason=str(error))
             await asyncio.sleep(SOURCES_SECONDS)
 
-    async def _begin(self, reader: stream.AsyncReader, source: str) -> None:
+    async def _begin(self, reader: stream.AsyncReader, source: str, take: OnFrame) -> None:
         frames = await asyncio.to_thread(stream.tail, source, WARM_FRAMES)
-        await self._hand_on([(source, name, data) for name, data in frames], self._on_past)
-        self._warmed(source)
-        self._flush()
+        await self._hand_on([(source, name, data) for name, data in frames], take)
+        if take == self._on_past:
+            self._warmed(source)
+            self._flush()
         if frames:
             reader.seek(source, frames[-1][0])
         self._known.append(source)

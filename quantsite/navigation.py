@@ -64,6 +64,7 @@ GROUPS: tuple[Group, ...] = (
             Item("marketdata.subscription", "bookmark", _("Subscriptions")),
             Item("marketdata.recorderposition", "save", _("Recorder")),
             Item("marketdata.tickgap", "broken_image", _("Gaps in the ticks")),
+            Item("marketdata.tickfile", "inventory_2", _("Tick files")),
             Item("marketdata.product", "category", _("Products")),
             Item("marketdata.exchange", "account_balance", _("Exchanges")),
             Item("marketdata.tradingday", "calendar_month", _("Trading days")),

@@ -250,9 +250,12 @@ def test_a_broken_connection_to_the_database_heals(source: str, shared_data: Pat
                 )
                 broken += cursor.fetchone()[0]
 
-    with recording(source):
-        play(what.messages, sender, RATE, break_it)
-        finish(sender, source)
+    try:
+        with recording(source):
+            play(what.messages, sender, RATE, break_it)
+            finish(sender, source)
+    finally:
+        connection.close_pool()  # its idle sessions are gone: no later test may be handed one
     assert broken
     check_whole(what)
     assert not TickGap.objects.exists()

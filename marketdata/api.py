@@ -68,7 +68,7 @@ class InstrumentViewSet(ReadOnlyModelViewSet[Instrument]):
 
     queryset = Instrument.objects.select_related("product")
     lookup_field = "code"
-    lookup_value_regex = "[^/]+"
+    lookup_value_regex = r"[^/\x00-\x1f]+"  # PostgreSQL refuses a question with a NUL in it
     filterset_class = InstrumentFilter
     pagination_class = CodeCursor
 

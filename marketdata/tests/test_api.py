@@ -38,6 +38,7 @@ def test_every_role_reads_and_nobody_else(rb: Instrument, api: Client, request: 
     assert [api(request.getfixturevalue("charlie")).get(path).status_code for path in paths] == [403, 403, 403]
     assert [api().get(path).status_code for path in paths] == [401, 401, 401]
     assert api(request.getfixturevalue("ada")).post("/api/v1/instruments/", {}).status_code == 405
+    assert api(request.getfixturevalue("ada")).get("/api/v1/instruments/%00/").status_code == 404
 
 
 def test_instruments_are_filtered_and_paged(alice: User, api: Client) -> None:

@@ -255,7 +255,8 @@ def test_a_broken_connection_to_the_database_heals(source: str, shared_data: Pat
             play(what.messages, sender, RATE, break_it)
             finish(sender, source)
     finally:
-        connection.close_pool()  # its idle sessions are gone: no later test may be handed one
+        # Its idle sessions are gone: no later test may be handed one.
+        connection.close_pool()  # type: ignore[attr-defined]
     assert broken
     check_whole(what)
     assert not TickGap.objects.exists()

@@ -11,6 +11,25 @@ from unfold.decorators import display
 from accounts.admin_base import ReadOnlyModelAdmin
 from marketdata.live_models import FeedState, InstrumentFeed, RecorderPosition, Subscription, TickGap
 
+KINDS = {"replay": _("replay"), "generator": _("made-up")}
+STATES = {
+    "starting": _("starting"),
+    "running": _("running"),
+    "waiting": _("waiting"),
+    "finished": _("finished"),
+    "stopped": _("stopped"),
+}
+
+
+def _kind(_page: Any, row: FeedState) -> str:
+    """The kind of feed in the reader's language."""
+    return str(KINDS.get(row.kind, row.kind))
+
+
+def _state(_page: Any, row: FeedState) -> str:
+    """What the feed is doing, in the reader's language."""
+    return str(STATES.get(row.status, row.status))
+
 
 def _age(_page: Any, row: FeedState) -> str:
     """How long ago the last tick came, in seconds of the wall clock."""
@@ -35,8 +54,8 @@ class FeedStateAdmin(ReadOnlyModelAdmin):
 
     list_display = [
         "source",
-        "kind",
-        "status",
+        "shown_kind",
+        "shown_state",
         "market_time",
         "trading_day",
         "speed",
@@ -49,6 +68,8 @@ class FeedStateAdmin(ReadOnlyModelAdmin):
     ]
     list_filter = ["kind", "status"]
     search_fields = ["source"]
+    shown_kind = display(description=_("kind"), ordering="kind")(_kind)
+    shown_state = display(description=_("state"), ordering="status")(_state)
     shown_age = display(description=_("Last tick"))(_age)
     shown_odd = display(description=_("Counters"))(_odd)
 

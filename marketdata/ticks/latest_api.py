@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from marketdata.bar_query import needed
 from marketdata.hub.messages import tick_data
 from marketdata.services import get_realtime_data
+from marketdata.ticks.api import TickSerializer
 from marketdata.ticks.models import Tick
 from quantsite.common.errors import RuleError
 
@@ -19,34 +20,10 @@ MOST = 200
 """Instruments in one question."""
 
 
-class LatestTickSerializer(serializers.Serializer[Any]):
-    """One tick. Instants are UTC, prices null where there is no quote; ``depth`` is levels 2 to 5."""
+class LatestTickSerializer(TickSerializer):
+    """A tick as the market socket tells it: with its instrument, and ``depth`` level by level (2 to 5)."""
 
     instrument = serializers.CharField()
-    trading_day = serializers.DateField()
-    seq = serializers.IntegerField()
-    time = serializers.DateTimeField()
-    received = serializers.DateTimeField(allow_null=True)
-    last = serializers.FloatField(allow_null=True)
-    volume = serializers.IntegerField()
-    turnover = serializers.FloatField(allow_null=True)
-    open_interest = serializers.FloatField(allow_null=True)
-    bid_price = serializers.FloatField(allow_null=True)
-    bid_volume = serializers.IntegerField()
-    ask_price = serializers.FloatField(allow_null=True)
-    ask_volume = serializers.IntegerField()
-    open = serializers.FloatField(allow_null=True)
-    high = serializers.FloatField(allow_null=True)
-    low = serializers.FloatField(allow_null=True)
-    close = serializers.FloatField(allow_null=True)
-    average = serializers.FloatField(allow_null=True)
-    settlement = serializers.FloatField(allow_null=True)
-    pre_settlement = serializers.FloatField(allow_null=True)
-    pre_close = serializers.FloatField(allow_null=True)
-    pre_open_interest = serializers.FloatField(allow_null=True)
-    upper_limit = serializers.FloatField(allow_null=True)
-    lower_limit = serializers.FloatField(allow_null=True)
-    flags = serializers.IntegerField()
     depth = serializers.ListField(child=serializers.DictField(), allow_null=True)
 
 

@@ -1,0 +1,115 @@
+"""The choices of this app's rows, with their names for people; the values are the domain's own."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountKind(models.TextChoices):
+    """Where an account's orders go."""
+
+    SIMULATED = "simulated", _("simulated")
+
+
+class DirectionName(models.TextChoices):
+    """The side of an order or fill."""
+
+    BUY = "buy", _("buy")
+    SELL = "sell", _("sell")
+
+
+class SideName(models.TextChoices):
+    """The side of a position."""
+
+    LONG = "long", _("long")
+    SHORT = "short", _("short")
+
+
+class OffsetName(models.TextChoices):
+    """What an order does to a position; ``auto`` closes, the older lots first, as the exchange needs it."""
+
+    OPEN = "open", _("open")
+    CLOSE = "close", _("close")
+    CLOSE_TODAY = "close_today", _("close today")
+    CLOSE_YESTERDAY = "close_yesterday", _("close yesterday")
+    AUTO = "auto", _("auto")
+
+
+class OrderTypeName(models.TextChoices):
+    """How an order is worked."""
+
+    LIMIT = "limit", _("limit")
+    MARKET = "market", _("market")
+    FAK = "fak", _("fill and kill")
+    FOK = "fok", _("fill or kill")
+    STOP = "stop", _("stop")
+    BEST = "best", _("best price")
+
+
+class StatusName(models.TextChoices):
+    """Where an order stands (``trading.domain.order.OrderStatus``)."""
+
+    PENDING = "pending", _("pending")
+    SUBMITTING = "submitting", _("submitting")
+    SUBMITTED = "submitted", _("submitted")
+    ACCEPTED = "accepted", _("accepted")
+    PARTIALLY_FILLED = "partially_filled", _("partly filled")
+    FILLED = "filled", _("filled")
+    CANCELLED = "cancelled", _("cancelled")
+    REJECTED = "rejected", _("rejected")
+    EXPIRED = "expired", _("expired")
+    IN_DOUBT = "in_doubt", _("in doubt")
+
+
+FINAL_STATUSES = (StatusName.FILLED, StatusName.CANCELLED, StatusName.REJECTED, StatusName.EXPIRED)
+WORKING_STATUSES = tuple(status for status in StatusName if status not in FINAL_STATUSES)
+
+
+class CommandKind(models.TextChoices):
+    """What an account's gateway is asked to do."""
+
+    PLACE = "place", _("place an order")
+    CANCEL = "cancel", _("cancel an order")
+    DEPOSIT = "deposit", _("deposit")
+    WITHDRAW = "withdraw", _("withdraw")
+    SETTLE = "settle", _("settle")
+    UNDO_SETTLEMENT = "undo_settlement", _("undo the settlement")
+
+
+class CommandStatus(models.TextChoices):
+    """Where a command stands."""
+
+    QUEUED = "queued", _("queued")
+    DONE = "done", _("done")
+    FAILED = "failed", _("refused")
+
+
+class CashKind(models.TextChoices):
+    """Money that comes or goes without a trade."""
+
+    DEPOSIT = "deposit", _("deposit")
+    WITHDRAW = "withdraw", _("withdrawal")
+
+
+class MarginPrice(models.IntegerChoices):
+    """The price at which lots of today are margined (CTP's ``MarginPriceType``)."""
+
+    PRE_SETTLEMENT = 1, _("previous settlement")
+    LAST = 2, _("last price")
+    AVERAGE = 3, _("average price")
+    OPEN = 4, _("open price")
+
+
+class ProfitChoice(models.IntegerChoices):
+    """Which floating profits count as available (CTP's ``Algorithm``)."""
+
+    ALL = 1, _("gains and losses")
+    LOSSES_ONLY = 2, _("losses only")
+    GAINS_ONLY = 3, _("gains only")
+    NONE = 4, _("neither")
+
+
+class QueueModel(models.TextChoices):
+    """How the simulated exchange treats what lies ahead of a resting order."""
+
+    DISPLAYED = "displayed", _("behind what is displayed")
+    NONE = "none", _("first in the queue")

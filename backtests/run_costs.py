@@ -1,6 +1,10 @@
 """The cost table of a run: the options that were given, over the instrument's own dated tables."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from backtests.domain.costs import CostTable, fees_given, margins_given
+from backtests.domain.legs import Leg
 from backtests.requests import CostOptions
 from marketdata.domain.instrument import Dated
 from marketdata.domain.terms import ContractTerms
@@ -26,6 +30,13 @@ def cost_table(instrument: Instrument, options: CostOptions) -> CostTable:
         margins=margins_given(options.margin_rate) or tuple(margins),
         prices=prices if len(prices) > 1 else (),
     )
+
+
+def cost_document(legs: Sequence[Leg]) -> dict[str, Any]:
+    """What was charged: the first leg's table, and those of further legs under ``legs``, each with its code."""
+    first, *others = legs
+    further = [{"instrument": leg.code, **leg.costs.document()} for leg in others]
+    return first.costs.document() | ({"legs": further} if further else {})
 
 
 def _given(terms: ContractTerms, options: CostOptions) -> ContractTerms:

@@ -1,8 +1,6 @@
 """What a run computes on: bars of each leg out of the cache, what they cost, what else is known of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from backtests.domain.costs import CostTable
 from backtests.domain.engine import RunSetup
@@ -60,13 +58,6 @@ def inputs_of(run: Asked) -> RunInputs:
         for note in roll_notes(instrument, leg.bars)
     ]
     return RunInputs(tuple(legs), setup, data_hash_of(hashes), tuple(notes))
-
-
-def cost_document(legs: Sequence[Leg]) -> dict[str, Any]:
-    """What was charged: the first leg's table, and those of further legs under ``legs``, each with its code."""
-    first, *others = legs
-    further = [{"instrument": leg.code, **leg.costs.document()} for leg in others]
-    return first.costs.document() | ({"legs": further} if further else {})
 
 
 def _leg(instrument: Instrument, run: Asked, rules: Rules) -> tuple[Leg, str]:

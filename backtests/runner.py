@@ -21,7 +21,8 @@ from backtests.domain.statistics_vnpy import vnpy
 from backtests.models import BacktestRun, RunStatus
 from backtests.optimise.lineage import count_trials
 from backtests.result_rows import store_days, store_fills
-from backtests.run_inputs import RunInputs, cost_document, inputs_of
+from backtests.run_costs import cost_document
+from backtests.run_inputs import RunInputs, inputs_of
 from backtests.run_legs import instruments_of
 from backtests.run_warnings import warnings_of
 from quantsite.common.errors import RuleError

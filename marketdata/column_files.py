@@ -66,6 +66,12 @@ def write_table(table: pa.Table, path: Path) -> int:
     data = parquet_bytes(table) if plain.endswith(".parquet") else csv_bytes(table)
     if plain != path.name:
         data = gzip.compress(data, mtime=0)
+    write_whole(data, path)
+    return len(data)
+
+
+def write_whole(data: bytes, path: Path) -> None:
+    """Write a file that never stands half-written under its name. Raises :class:`RuleError` ``unwritable_file``."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         beside.write_bytes(data)
@@ -73,7 +79,6 @@ def write_table(table: pa.Table, path: Path) -> int:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise RuleError("unwritable_file", f"{path} cannot be written: {error.strerror}.") from error
-    return len(data)
 
 
 def _without_exponents(column: pa.ChunkedArray) -> pa.ChunkedArray:

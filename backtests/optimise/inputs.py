@@ -18,7 +18,8 @@ from backtests.domain.search_space import SearchSpace, read_space
 from backtests.domain.statistics import standard
 from backtests.domain.version import ENGINE_VERSION
 from backtests.optimise.models import AskedRun, Method
-from backtests.run_inputs import cost_document, inputs_of
+from backtests.run_costs import cost_document
+from backtests.run_inputs import inputs_of
 from strategies import registry
 
 PREPARED_AT_ONCE = 3

@@ -1,0 +1,188 @@
+"""The verbs of orders: place, cancel, cancel all, close a position. Everything with a lasting effect is a row.
+
+What a request is refused for at once is what no waiting can change: an unknown instrument, a price off the grid, a type
+that the exchange does not take. What depends on the clock, the book or the funds is decided by the account's gateway,
+and comes as a ``rejected`` event of the order.
+"""
+
+import uuid
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts.audit import record
+from accounts.permissions import require
+from marketdata.instruments import find_instrument
+from marketdata.live_models import Subscription
+from marketdata.models import Instrument
+from quantsite.common.errors import ConflictError, RuleError
+from trading.account_models import VIEW, TradingAccount
+from trading.choices import CommandKind, DirectionName, OffsetName, OrderTypeName, SideName, StatusName
+from trading.domain.checks import Draft, static_reason
+from trading.facts import contract_facts, market_day
+from trading.inbox import enqueue
+from trading.ledger_models import Position
+from trading.new_order import NewOrder, same_or_conflict
+from trading.order_models import AccountCommand, Order
+from trading.permissions import demand_reduce, demand_trade, find_account, find_order, may_reduce, visible_orders
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def create_order(
+    actor: "User | None", account_code: str, asked: NewOrder, *, strategy_key: str = ""
+) -> tuple[Order, bool]:
+    """The order of ``asked.client_order_id``, stored as pending and on its way; False beside it where it was before.
+
+    Raises ``MissingError`` for an account that the actor cannot see or an unknown instrument, ``RefusedError``,
+    ``RuleError`` for what is wrong whatever the market does, ``ConflictError`` where the id names another order.
+    """
+    account = find_account(actor, account_code)
+    demand_trade(actor, account)
+    return _place(actor, account, asked, strategy_key)
+
+
+def cancel_order(actor: "User | None", order_id: int) -> Order:
+    """Ask the gateway to withdraw an order; one that has ended already stays as it is.
+
+    Raises ``MissingError``, ``RefusedError``; ``ConflictError`` ``order_final`` where there is nothing to withdraw.
+    """
+    order = find_order(actor, order_id)
+    demand_reduce(actor, order.account)
+    if not order.is_working:
+        text = _("Order %(id)s is %(status)s: there is nothing left to cancel.")
+        raise ConflictError("order_final", text % {"id": order.pk, "status": order.get_status_display()})
+    with transaction.atomic():
+        _ask_to_cancel(actor, order)
+    return order
+
+
+def cancel_all(
+    actor: "User | None", account_code: str = "", *, instrument: str = "", strategy_key: str | None = None
+) -> list[AccountCommand]:
+    """Ask for the withdrawal of every working order that the actor may cancel: of one account or all, as narrowed.
+
+    Raises ``MissingError`` for an account that the actor cannot see, ``RefusedError`` for one without the right.
+    """
+    require(actor, f"trading.{VIEW}")
+    orders = visible_orders(actor).working().order_by("pk")
+    if account_code:
+        account = find_account(actor, account_code)
+        demand_reduce(actor, account)
+        orders = orders.filter(account=account)
+    if instrument:
+        orders = orders.filter(instrument=find_instrument(instrument))
+    if strategy_key is not None:
+        orders = orders.filter(strategy_key=strategy_key)
+    allowed: dict[int, bool] = {}
+    commands = []
+    with transaction.atomic():
+        for order in orders:
+            if order.account_id not in allowed:
+                allowed[order.account_id] = may_reduce(actor, order.account)
+            if allowed[order.account_id]:
+                commands.append(_ask_to_cancel(actor, order))
+        narrowed = {"account": account_code, "instrument": instrument, "orders": [command.order_id for command in commands]}
+        record(actor, "orders.cancel_all", account_code or "*", after=narrowed)
+    return commands
+
+
+def close_position(
+    actor: "User | None",
+    account_code: str,
+    instrument: str,
+    side: str,
+    volume: int | None = None,
+    *,
+    price: float | None = None,
+    client_order_id: str = "",
+) -> Order:
+    """An order that closes a side of an instrument, all that is not frozen unless ``volume`` is given.
+
+    With a ``price`` it is a limit order, else the most aggressive type that the exchange takes. Whoever may reduce may
+    do this, without the right to trade. Raises as :func:`create_order`; ``ConflictError`` ``nothing_to_close``.
+    """
+    account = find_account(actor, account_code)
+    demand_reduce(actor, account)
+    held = Position.objects.filter(account=account, instrument__code=instrument, side=side).first()
+    free = 0 if held is None else held.volume - held.frozen
+    if free <= 0 or (volume is not None and volume > free):
+        text = _("%(free)s lots of %(instrument)s %(side)s can be closed on %(account)s: cancel orders that hold more.")
+        given = {"free": free, "instrument": instrument, "side": side, "account": account.code}
+        raise ConflictError("nothing_to_close" if free <= 0 else "close_exceeds_position", text % given)
+    direction = DirectionName.SELL if side == SideName.LONG else DirectionName.BUY
+    asked = NewOrder(
+        instrument=instrument,
+        direction=direction,
+        offset=OffsetName.AUTO,
+        type=OrderTypeName.LIMIT if price is not None else OrderTypeName.MARKET,
+        volume=volume or free,
+        client_order_id=client_order_id or f"close-{uuid.uuid4().hex}",
+        price=price,
+    )
+    order, _new = _place(actor, account, asked, "", aggressive=price is None)
+    return order
+
+
+def _place(
+    actor: "User | None", account: TradingAccount, asked: NewOrder, strategy_key: str, *, aggressive: bool = False
+) -> tuple[Order, bool]:
+    instrument = find_instrument(asked.instrument)
+    facts = contract_facts(instrument)
+    columns = {**asked.columns(facts.price_tick), "strategy_key": strategy_key}
+    text = _("The client order id %(id)s of account %(account)s names another order: choose a new one.") % {
+        "id": repr(asked.client_order_id),
+        "account": account.code,
+    }
+    found = _stored(account, asked.client_order_id)
+    if found is not None:
+        return same_or_conflict(found, columns, instrument.pk, text), False
+    if not account.is_active:
+        closed = _("Account %(account)s is closed: it takes no orders.") % {"account": account.code}
+        raise ConflictError("account_closed", closed)
+    _check(asked, facts, instrument, aggressive=aggressive)
+    try:
+        with transaction.atomic():
+            order = Order.objects.create(
+                account=account, instrument=instrument, created_by=actor, status=StatusName.PENDING, **columns
+            )
+            enqueue(actor, account, CommandKind.PLACE, order=order)
+            _subscribe(account, instrument)
+    except IntegrityError:  # the same id, at the same moment
+        found = _stored(account, asked.client_order_id)
+        if found is None:
+            raise
+        return same_or_conflict(found, columns, instrument.pk, text), False
+    return order, True
+
+
+def _check(asked: NewOrder, facts: object, instrument: Instrument, *, aggressive: bool) -> None:
+    """Raise for what no waiting can change. A close at any price may be of a type that its gateway works as another."""
+    nan = float("nan")
+    draft = Draft(
+        direction=asked.direction,
+        offset=asked.offset,
+        type=asked.type,
+        price=nan if asked.price is None else asked.price,
+        stop_price=nan if asked.stop_price is None else asked.stop_price,
+        volume=asked.volume,
+    )
+    reason = static_reason(draft, facts, market_day(instrument))
+    if reason is not None and not (aggressive and reason.code == "type_not_taken"):
+        raise RuleError(reason.code, reason.text, fields={reason.field: reason.text} if reason.field else None)
+
+
+def _stored(account: TradingAccount, client_order_id: str) -> Order | None:
+    orders = Order.objects.select_related("account", "instrument")
+    return orders.filter(account=account, client_order_id=client_order_id).first()
+
+
+def _ask_to_cancel(actor: "User | None", order: Order) -> AccountCommand:
+    return enqueue(actor, order.account, CommandKind.CANCEL, order=order)
+
+
+def _subscribe(account: TradingAccount, instrument: Instrument) -> None:
+    """Have the ticks of what is traded published; asking again changes nothing."""
+    Subscription.objects.get_or_create(owner=f"account:{account.pk}", instrument=instrument)

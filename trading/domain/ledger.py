@@ -4,6 +4,7 @@ The backtest, the analysis of a list of fills and live trading feed the same led
 what cannot be booked (a close beyond the position); whether an opening may be sent is asked before.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,12 +19,17 @@ from trading.domain.position import ClosedLot, Position
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What an instrument costs on one trading day; ``larger_side`` as its ``MaxMarginSideAlgorithm`` says."""
+    """What an instrument costs on one trading day; ``larger_side`` as its ``MaxMarginSideAlgorithm`` says.
+
+    Instruments of one ``margin_group`` are compared together (CFFEX: IF with IH and IC); without one each stands
+    alone. The group must be the same for all that carry its name: it holds where ``larger_side`` is true.
+    """
 
     multiplier: float
     fees: FeeRates
     margins: MarginRates
     larger_side: bool = False
+    margin_group: str = ""
 
 
 class Closing(NamedTuple):
@@ -34,15 +40,24 @@ class Closing(NamedTuple):
     commission: float
 
 
+class Figures(NamedTuple):
+    """One instrument's floating profit by date and the margins of its two sides, in yuan."""
+
+    position_profit: float
+    long_margin: float
+    short_margin: float
+
+
 class Ledger:
     """Funds and positions of one account, kept fill by fill and settled day by day."""
 
     def __init__(self, balance: float, margin_price_type: MarginPriceType = MarginPriceType.OPEN) -> None:
         self.margin_price_type = margin_price_type
         self._funds = Funds(pre_balance=balance)
-        self._stale = False  # position profit and margin are computed when somebody looks
         self._positions: dict[str, Position] = {}
         self._terms: dict[str, Terms] = {}
+        self._figures: dict[str, Figures] = {}
+        self._stale: set[str] = set()  # instruments whose figures are computed when somebody looks
 
     @property
     def funds(self) -> Funds:
@@ -54,17 +69,39 @@ class Ledger:
     def set_terms(self, instrument: str, terms: Terms) -> Position:
         """Trade ``instrument`` on these terms from now on; returns its position (made empty when new)."""
         self._terms[instrument] = terms
-        self._stale = True
+        self._stale.add(instrument)
         return self._positions.setdefault(instrument, Position(terms.multiplier))
+
+    def terms(self, instrument: str) -> Terms:
+        """The terms in force; ``KeyError`` where none have been set."""
+        return self._terms[instrument]
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Every instrument whose terms have been set, held or not, in the order of the first time."""
+        return tuple(self._positions)
 
     def position(self, instrument: str) -> Position:
         """The position in an instrument whose terms have been set; ``KeyError`` otherwise."""
         return self._positions[instrument]
 
-    def mark(self, instrument: str, price: float) -> None:
-        """Mark the position at the last price."""
-        self._positions[instrument].last = price
-        self._stale = True
+    def mark(self, instrument: str, price: float, average: float = math.nan) -> None:
+        """Mark the position at the last price; an ``average`` that is given is the day's (for its margin price)."""
+        position = self._positions[instrument]
+        position.last = price
+        if not math.isnan(average):
+            position.average = average
+        self._stale.add(instrument)
+
+    def set_pre_settlement(self, instrument: str, price: float) -> None:
+        """The previous settlement price as the exchange tells it; the lots keep the base they were carried at."""
+        self._positions[instrument].pre_settlement = price
+        self._stale.add(instrument)
+
+    def side_margin(self, instrument: str, side: Side) -> float:
+        """The margin of one side in yuan, before the larger side's relief."""
+        figures = self._figures_of(instrument)
+        return figures.long_margin if side == Side.LONG else figures.short_margin
 
     def opening_need(self, instrument: str, side: Side, price: float, volume: float) -> float:
         """Margin and commission in yuan that an opening at ``price`` would take out of the available funds."""
@@ -72,7 +109,7 @@ class Ledger:
         position = self._positions[instrument]
         at = margin_price(True, self.margin_price_type, price, position.last, position.average, position.pre_settlement)
         added = margin(at, volume, terms.multiplier, *margin_pair(terms.margins, side))
-        long, short = self._side_margins(position, terms)
+        long, short = self._compared_margins(instrument)
         held = charged_margin(long, short, terms.larger_side)
         if side == Side.LONG:
             needed = charged_margin(long + added, short, terms.larger_side) - held
@@ -86,7 +123,7 @@ class Ledger:
         paid = commission(price, volume, terms.multiplier, *fee_pair(terms.fees, Offset.OPEN))
         self._positions[instrument].open(side, price, volume, paid, at=at, trading_day=trading_day)
         self._funds.commission += paid
-        self._stale = True
+        self._stale.add(instrument)
         return paid
 
     def close(
@@ -105,7 +142,7 @@ class Ledger:
             self._funds.commission += paid
             self._funds.close_profit += lot.profit_by_date
             closings.append(Closing(lot, offset, paid))
-        self._stale = True
+        self._stale.add(instrument)
         return closings
 
     def settle(self, prices: Mapping[str, float]) -> None:
@@ -121,17 +158,40 @@ class Ledger:
         for code, position in self._positions.items():
             if code in prices:
                 position.settle(prices[code])
-        self._stale = True
+                self._stale.add(code)
 
     def _refresh(self) -> None:
         position_profit = charged = 0.0
-        for code, position in self._positions.items():
-            position_profit += position.position_profit()
-            terms = self._terms[code]
-            charged += charged_margin(*self._side_margins(position, terms), terms.larger_side)
+        groups: dict[str, tuple[float, float]] = {}
+        for code, terms in self._terms.items():
+            figures = self._figures_of(code)
+            position_profit += figures.position_profit
+            if terms.larger_side and terms.margin_group:
+                long, short = groups.get(terms.margin_group, (0.0, 0.0))
+                groups[terms.margin_group] = (long + figures.long_margin, short + figures.short_margin)
+            else:
+                charged += charged_margin(figures.long_margin, figures.short_margin, terms.larger_side)
+        for long, short in groups.values():
+            charged += charged_margin(long, short, larger_side=True)
         self._funds.position_profit = position_profit
         self._funds.margin = charged
-        self._stale = False
+        self._stale.clear()
+
+    def _figures_of(self, instrument: str) -> Figures:
+        if instrument in self._stale or instrument not in self._figures:
+            position = self._positions[instrument]
+            margins = self._side_margins(position, self._terms[instrument])
+            self._figures[instrument] = Figures(position.position_profit(), *margins)
+        return self._figures[instrument]
+
+    def _compared_margins(self, instrument: str) -> tuple[float, float]:
+        """The margins of both sides that are compared where the larger one is charged: the group's, or its own."""
+        own = self._terms[instrument]
+        together = [instrument]
+        if own.larger_side and own.margin_group:
+            together = [code for code, terms in self._terms.items() if terms.margin_group == own.margin_group]
+        figures = [self._figures_of(code) for code in together]
+        return sum(row.long_margin for row in figures), sum(row.short_margin for row in figures)
 
     def _side_margins(self, position: Position, terms: Terms) -> tuple[float, float]:
         return self._lots_margin(Side.LONG, position, terms), self._lots_margin(Side.SHORT, position, terms)

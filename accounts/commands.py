@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, OperationalError, connection
 from django.utils.translation import gettext as _
+from psycopg_pool import PoolTimeout
 
 from accounts.models import User
 from quantsite.common.errors import RuleError
@@ -37,7 +38,7 @@ class ActorCommand(BaseCommand):
         except DatabaseError as error:
             if _is_missing_table(error):
                 raise CommandError(_("The database has no tables yet: run manage.py migrate first")) from error
-            if not isinstance(error, OperationalError) or not _is_unreachable():
+            if not isinstance(error, OperationalError) or not _is_unreachable(error):
                 raise
             text = _("The database cannot be reached: start it, or mend DATABASE_URL (%(reason)s)")
             raise CommandError(text % {"reason": " ".join(str(error).split())}) from error
@@ -59,8 +60,10 @@ def sentence(error: RuleError) -> str:
     return "; ".join([text, *(f"{name}: {reason}" for name, reason in error.fields.items() if reason not in text)])
 
 
-def _is_unreachable() -> bool:
+def _is_unreachable(error: OperationalError) -> bool:
     """Whether no connection to the database can be had any more."""
+    if isinstance(error.__cause__, PoolTimeout):
+        return True  # the pool has tried as long as it may: asking again would only double the wait
     try:
         connection.ensure_connection()
         return not connection.is_usable()

@@ -6,6 +6,7 @@ funds say. A call that raises has changed nothing.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple, Self
@@ -140,6 +141,15 @@ class AccountBook:
         if _positive(amount) > available + DUST:
             raise withdrawal_short(amount, available)
         self._ledger.funds.withdraw += amount
+
+    def withdraw_anyway(self, amount: float) -> None:
+        """Book a withdrawal that was possible when it was made. Raises ``RuleError`` ``amount_not_positive``."""
+        self._ledger.funds.withdraw += _positive(amount)
+
+    @property
+    def known(self) -> AbstractSet[str]:
+        """The instruments whose terms have been set."""
+        return self._trading.keys()
 
     @property
     def funds(self) -> Funds:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.contrib.auth.signals import user_logged_in
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,8 @@ from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, Toke
 
 from accounts import tokens
 from accounts.models import Alarm, User
+from quantsite.common.errors import RuleError
+from quantsite.web.bodies import StrictSerializer
 
 
 class LockedOut(APIException):
@@ -168,3 +171,26 @@ class AlarmSerializer(serializers.ModelSerializer[Alarm]):
     def get_acknowledged_by(self, alarm: Alarm) -> str | None:
         """The name of who took it, None where nobody has."""
         return alarm.acknowledged_by.username if alarm.acknowledged_by else None
+
+
+class ReceiverSerializer(StrictSerializer):
+    """A person or a group that something is granted to."""
+
+    user = serializers.CharField(required=False, max_length=150)
+    group = serializers.CharField(required=False, max_length=150)
+
+    def receiver(self) -> User | Group:
+        """The person or group. Raises ``RuleError`` unless exactly one is named and exists."""
+        named = {kind: self.validated_data[kind] for kind in ("user", "group") if kind in self.validated_data}
+        if len(named) != 1:
+            raise RuleError("invalid_receiver", gettext("Name either a user or a group."))
+        [(kind, name)] = named.items()
+        found = (
+            User.objects.filter(username=name, is_active=True).first()
+            if kind == "user"
+            else Group.objects.filter(name=name).first()
+        )
+        if found is None:
+            text = gettext("There is no %(kind)s %(name)s.") % {"kind": kind, "name": repr(name)}
+            raise RuleError("unknown_receiver", text, fields={kind: text})
+        return found

@@ -1,40 +1,20 @@
 """The bodies of the backtest API: what may be asked, what is answered."""
 
-from difflib import get_close_matches
 from typing import Any
 
-from django.contrib.auth.models import Group
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.models import User
+from accounts.serializers import ReceiverSerializer
 from backtests.models import BacktestDay, BacktestFill, BacktestRun
 from backtests.requests import DEFAULT_CAPITAL, DEFAULT_VOLUME, CostOptions, RunRequest
 from backtests.rule_options import RULE_NAMES, RULE_OPTIONS, RuleOption, rules_from
 from backtests.run_document import costs_of, money
 from backtests.run_legs import codes_of
-from quantsite.common.errors import RuleError
+from quantsite.web.bodies import StrictSerializer
 from strategies.domain.forms import Form
 from trading.domain.offsets import Direction, Offset
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses names it does not know: a mistyped cost option must not quietly mean "no cost"."""
-
-    also_known: tuple[str, ...] = ()
-
-    def to_internal_value(self, data: Any) -> Any:
-        """The typed values. Raises ``ValidationError`` keyed by each unknown name too."""
-        unknown = set(data) - set(self.fields) if isinstance(data, dict) else set()
-        if unknown:
-            raise serializers.ValidationError({name: [self._about(name)] for name in sorted(unknown)})
-        return super().to_internal_value(data)
-
-    def _about(self, name: str) -> str:
-        text = _("There is no field %(name)s.") % {"name": repr(name)}
-        near = get_close_matches(name, [*self.fields, *self.also_known], n=1, cutoff=0.6)
-        return text + " " + _("Did you mean %(near)s?") % {"near": repr(near[0])} if near else text
 
 
 class CostOptionsSerializer(StrictSerializer):
@@ -307,28 +287,10 @@ class DaySerializer(serializers.ModelSerializer[BacktestDay]):
         fields = ("trading_day", "equity", "net_profit", "commission", "slippage", "drawdown", "margin", "position")
 
 
-class ShareSerializer(StrictSerializer):
+class ShareSerializer(ReceiverSerializer):
     """A person or a group that may see the run; ``shared: false`` takes it back."""
 
-    user = serializers.CharField(required=False, max_length=150)
-    group = serializers.CharField(required=False, max_length=150)
     shared = serializers.BooleanField(required=False, default=True)
-
-    def receiver(self) -> User | Group:
-        """The person or group. Raises ``RuleError`` unless exactly one is named and exists."""
-        named = {kind: self.validated_data[kind] for kind in ("user", "group") if kind in self.validated_data}
-        if len(named) != 1:
-            raise RuleError("invalid_receiver", _("Name either a user or a group."))
-        [(kind, name)] = named.items()
-        found = (
-            User.objects.filter(username=name, is_active=True).first()
-            if kind == "user"
-            else Group.objects.filter(name=name).first()
-        )
-        if found is None:
-            text = _("There is no %(kind)s %(name)s.") % {"kind": kind, "name": repr(name)}
-            raise RuleError("unknown_receiver", text, fields={kind: text})
-        return found
 
 
 class ParameterSerializer(serializers.Serializer[Any]):

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from quantsite.common.times import iso_utc
-from trading.account_models import AccountState
+from trading.account_models import AccountState, TradingAccount
 from trading.ledger_models import Position
 from trading.order_models import Fill, Order
 
@@ -108,6 +108,23 @@ def funds_shape(state: AccountState) -> Shape:
     """The funds of an account."""
     money: Mapping[str, Any] = {name: number(getattr(state, name)) for name in FUNDS}
     return {"trading_day": day(state.trading_day), **money, "risk_degree": state.risk_degree}
+
+
+def account_shape(account: TradingAccount) -> Shape:
+    """One account with its funds; reads ``desk``, ``control_group`` and ``state``."""
+    state = account.state
+    return {
+        "code": account.code,
+        "name": account.name,
+        "kind": account.kind,
+        "desk": account.desk.code,
+        "control_group": account.control_group.code,
+        "is_active": account.is_active,
+        "gateway": state.gateway,
+        "market_time": instant(state.market_time),
+        "funds": funds_shape(state),
+        "last_seq": state.last_seq,
+    }
 
 
 def number(value: Decimal | float | None) -> float | None:

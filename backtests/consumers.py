@@ -46,8 +46,6 @@ class _Channel:
 class TasksConsumer(ConsoleConsumer):
     """A socket that tells the states of runs to those who may see them."""
 
-    channel_layer_alias = None  # rows are the only source: no message bus to depend on
-
     async def opened(self) -> None:
         """Nothing is told before a subscription."""
         self.channels: dict[str, _Channel] = {}

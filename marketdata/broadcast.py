@@ -101,13 +101,17 @@ class Hub:
                 continue
             client.channels.discard(name)
             client.forget(name)
-            self._asked[client.user_id] -= 1
+            self._count_down(client.user_id)
             channel = self.shelf.channels.get(name)
             if channel is not None:
                 channel.listeners[client.wire].pop(client, None)
                 if not channel.count:
                     channel.idle_since = time.monotonic()
-        self._asked += Counter()  # drops those at zero
+
+    def _count_down(self, user_id: int) -> None:
+        self._asked[user_id] -= 1
+        if not self._asked[user_id]:
+            del self._asked[user_id]
 
     # --- the market ----------------------------------------------------------------------------------------
 

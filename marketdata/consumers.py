@@ -25,17 +25,19 @@ from marketdata.hub.queue import QueueWriter
 from quantsite.common.errors import RuleError
 from quantsite.web.direct import writer_of
 from quantsite.web.sockets import PROTOCOL, ConsoleConsumer
+from quantsite.web.together import Together
 
 PACKED_PROTOCOL = "quantsite.v1.msgpack"
 """The same messages as msgpack, in binary frames; what the client sends stays JSON."""
 
 ROOM_SECONDS = 0.02
 
+_listeners: Together[int, bool] = Together(hub_rows.who_sees_ticks)
+
 
 class MarketConsumer(ConsoleConsumer):
     """A socket that the hub sends market data to."""
 
-    channel_layer_alias = None
     protocols = (PACKED_PROTOCOL, PROTOCOL)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -72,9 +74,9 @@ class MarketConsumer(ConsoleConsumer):
             await self.queue.stop()
             self.queue = None
 
-    def may_listen(self) -> bool:
+    async def ask_may_listen(self) -> bool:
         """Whether the user's role sees live prices."""
-        return hub_rows.sees_ticks(self.scope["user"].pk)
+        return await _listeners.ask(self.scope["user"].pk)
 
     def refused(self) -> None:
         """A role without market data asked to listen: the audit trail has it."""

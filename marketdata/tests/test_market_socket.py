@@ -133,12 +133,12 @@ async def test_a_role_without_market_data_is_not_let_in(charlie: User) -> None:
 
 def test_one_question_answers_as_has_perm_does(ada: User, alice: User, bob: User, charlie: User, rita: User) -> None:
     people = [ada, alice, bob, charlie, rita]
-    assert [hub_rows.sees_ticks(user.pk) for user in people] == [
-        user.has_perm("marketdata.view_tick") for user in people
-    ]
+    assert hub_rows.who_sees_ticks(user.pk for user in people) == {
+        user.pk: user.has_perm("marketdata.view_tick") for user in people
+    }
     ada.is_active = False
     ada.save()
-    assert not hub_rows.sees_ticks(ada.pk)
+    assert hub_rows.who_sees_ticks([ada.pk, alice.pk]) == {ada.pk: False, alice.pk: True}
 
 
 def put(bars: Any) -> None:

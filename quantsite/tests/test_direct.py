@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from quantsite.web.admission import Admission
+from quantsite.web.admission import ENDS_AT_ONCE, Admission
 from quantsite.web.direct import HIGH_WATER, TEXT, DirectProtocol, DirectWriter, frame, writer_of
 
 LARGE = b"x" * 4_000
@@ -166,6 +167,45 @@ async def test_handshakes_take_turns() -> None:
     await until(lambda: began == ["first", "second"])
     await until(lambda: began == ["first", "second", "third"])  # the second one never left: its turn runs out
     assert len(admission) == 1
+
+
+async def test_ends_are_tidied_up_a_few_at_a_time_and_before_anybody_comes() -> None:
+    admission = Admission()
+    happened: list[str] = []
+    admission.end(lambda: happened.append("alone"))
+    assert happened == ["alone"]
+    await until(lambda: admission._end_timer is None)
+    for number in range(3 * ENDS_AT_ONCE):
+        admission.end(lambda number=number: happened.append(f"end {number}"))  # type: ignore[misc]
+    admission.enter("new", lambda: happened.append("new"))
+    assert len(happened) < 2 + ENDS_AT_ONCE
+    await until(lambda: "new" in happened)
+    assert happened == ["alone", *(f"end {number}" for number in range(3 * ENDS_AT_ONCE)), "new"]
+
+
+async def test_a_crowd_that_breaks_at_once_is_noticed_to_the_last_one() -> None:
+    async with serving() as (application, url):
+        clients = [(await opened(application, url))[0] for _ in range(4 * ENDS_AT_ONCE)]
+        for client in clients:
+            client.transport.abort()
+        await until(lambda: len(application.ended) == len(clients))
+        for writer in application.writers:
+            writer.write(frame(TEXT, b"late"))  # raises nothing
+
+
+def test_a_server_stops_while_a_broken_crowd_waits_to_be_tidied_up() -> None:
+    uvloop.run(broken_and_stopped())  # what the platform runs on; it takes no write to a connection that is gone
+
+
+async def broken_and_stopped() -> None:
+    """Stop with most of a crowd's ends still to come."""
+    async with serving() as (application, url):
+        clients = [(await opened(application, url))[0] for _ in range(20 * ENDS_AT_ONCE)]
+        for client in clients:
+            client.transport.abort()
+        await until(lambda: application.ended)
+        assert len(application.ended) < len(clients)
+    assert len(application.ended) == len(clients)
 
 
 async def test_a_crowd_is_let_in_one_after_the_other() -> None:

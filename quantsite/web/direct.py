@@ -8,6 +8,7 @@ and it is asked before each write whether the connection is open still, so that 
 import socket
 from asyncio.transports import BaseTransport
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Protocol, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -139,10 +140,17 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             self.direct.flow.resumed()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody is told of a connection that is gone."""
+        """Nothing is sent to a connection that is gone; the application hears of it in its turn."""
         self.direct.flow = None
+        self.disconnected = True
+        self.stop_keepalive()
         admission().leave(self)
-        super().connection_lost(exc)
+        admission().end(partial(super().connection_lost, exc))
+
+    def shutdown(self) -> None:
+        """The server stops: close with 1012, unless the connection is gone and only waits to be tidied up."""
+        if not self.disconnected:
+            super().shutdown()
 
     def keepalive_timeout(self) -> None:
         """A peer that answers no ping takes no close frame either: uvicorn would wait for ever for it to drain."""

@@ -11,6 +11,7 @@ In: ``{"op", "id", "channels" | "from_seq"}``. Out: ``{"type", "channel", "seq",
 import asyncio
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any, cast
@@ -19,7 +20,9 @@ from urllib.parse import urlsplit
 import orjson
 import structlog
 from channels.auth import get_user
+from channels.consumer import get_handler_name
 from channels.db import database_sync_to_async
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.sessions import CookieMiddleware, SessionMiddleware
 from django.conf import settings
@@ -27,13 +30,12 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import DatabaseError
 from django.http.request import split_domain_port, validate_host
 from rest_framework.settings import api_settings as rest_settings
-from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
 
 from quantsite.common.errors import RuleError
 from quantsite.web import request_id
 from quantsite.web.direct import writer_of
 from quantsite.web.renderers import dumps
+from quantsite.web.together import Together
 
 log = structlog.get_logger("quantsite.sockets")
 
@@ -45,6 +47,8 @@ CLOSE_UNKNOWN = 4404
 CLOSE_TRY_AGAIN = 1013
 """RFC 6455's registry: the server cannot tell now who may listen."""
 RECHECK_SECONDS = 30.0
+RECHECK_BEATS = 100
+"""Moments in that time at which sockets are proved, so that those of a crowd ask together."""
 MAX_MESSAGE = 64 * 1024
 DEFAULT_PORTS = {"http": "80", "https": "443"}
 
@@ -81,19 +85,21 @@ def bearer_token(subprotocols: Iterable[str]) -> str:
     return next((name[len(BEARER) :] for name in subprotocols if name.startswith(BEARER)), "")
 
 
-@database_sync_to_async
-def user_of_token(token: str) -> tuple[User, float | None]:
+async def user_of_token(token: str) -> tuple[User, float | None]:
     """The active user of a valid access token and when it ends; anonymous for any other token."""
-    authentication: JWTAuthentication = cast(Any, rest_settings.DEFAULT_AUTHENTICATION_CLASSES[0])()
-    try:
-        validated = authentication.get_validated_token(token.encode())
-        return cast(User, authentication.get_user(validated)), float(validated["exp"])
-    except (InvalidToken, AuthenticationFailed):
-        return AnonymousUser(), None
+    return await _users_of_tokens.ask(token)
+
+
+def _prove(tokens: Iterable[str]) -> dict[str, tuple[User, float | None]]:
+    proven = cast(Any, rest_settings.DEFAULT_AUTHENTICATION_CLASSES[0])().get_users(tokens)
+    return {token: proven.get(token, (AnonymousUser(), None)) for token in tokens}
+
+
+_users_of_tokens: Together[str, tuple[User, float | None]] = Together(_prove)
 
 
 async def _user_of_token_now(token: str) -> User:
-    return cast(User, (await user_of_token(token))[0])
+    return (await user_of_token(token))[0]
 
 
 async def user_of_session(scope: dict[str, Any]) -> User:
@@ -132,11 +138,30 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
     """Base of our sockets: lets in who is logged in, parses messages, ends when the right to listen ends.
 
     Subclasses write ``async def op_<name>(self, message)`` for each ``op``, and may override ``may_listen``
-    (a question to the database), ``refused``, ``opened`` and ``closed``. A ``RuleError`` of an op is
-    answered as an error. ``protocols`` are the subprotocols that a socket speaks, the best one first.
+    (a question to the database; ``ask_may_listen`` where it is asked for many at once), ``refused``, ``opened``
+    and ``closed``. A ``RuleError`` of an op is answered as an error. ``protocols`` are the subprotocols that a
+    socket speaks, the best one first.
     """
 
     protocols: tuple[str, ...] = (PROTOCOL,)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Handle one message after the other.
+
+        Channels' own loop has two tasks more for each socket, and sends a thread to look after database connections
+        with every message and twice at the end, which ``database_sync_to_async`` does where they are used.
+        """
+        self.scope = scope
+        self.base_send = send
+        with suppress(StopConsumer):
+            while True:
+                message = await receive()
+                await getattr(self, get_handler_name(message))(message)
+
+    async def websocket_disconnect(self, message: Mapping[str, Any]) -> None:
+        """The connection is gone."""
+        await self.disconnect(message["code"])
+        raise StopConsumer
 
     async def connect(self) -> None:
         """Accept, or accept and close with 4401 or 4403 (a refused handshake could not carry the code)."""
@@ -189,6 +214,10 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
         """Whether the user holds the permission for this socket; asked again while it is open (synchronous)."""
         return True
 
+    async def ask_may_listen(self) -> bool:
+        """The same, off the event loop."""
+        return bool(await database_sync_to_async(self.may_listen)())
+
     def refused(self) -> None:
         """Somebody known was not let in: apps write that down (synchronous)."""
 
@@ -218,12 +247,13 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
         expires = self.scope["expires"]
         if not self.scope["user"].is_authenticated or (expires is not None and expires <= time.time()):
             return CLOSE_UNAUTHENTICATED
-        return None if await database_sync_to_async(self.may_listen)() else CLOSE_FORBIDDEN
+        return None if await self.ask_may_listen() else CLOSE_FORBIDDEN
 
     async def _close_when_refused(self) -> None:
         while True:
             expires = self.scope["expires"]
-            await asyncio.sleep(min(RECHECK_SECONDS, max(0.0, expires - time.time()) if expires else RECHECK_SECONDS))
+            pause = _until_recheck()
+            await asyncio.sleep(min(pause, max(0.0, expires - time.time())) if expires else pause)
             try:
                 self.scope["user"] = await self.scope["prove"]()
                 code = await self._refusal()
@@ -234,6 +264,12 @@ class ConsoleConsumer(AsyncWebsocketConsumer):
                 log.info("socket closed", reason="the right to listen ended", code=code)
                 await self.close(code)
                 return
+
+
+def _until_recheck() -> float:
+    """Seconds until a socket is proved anew: at most ``RECHECK_SECONDS``, to a moment that others wait for too."""
+    now = asyncio.get_running_loop().time()
+    return RECHECK_SECONDS - (now + RECHECK_SECONDS) % (RECHECK_SECONDS / RECHECK_BEATS)
 
 
 class UnknownSocket(AsyncWebsocketConsumer):

@@ -6,11 +6,14 @@ from benchmarks import ready  # noqa: F401  (before any model)
 
 import asyncio
 import gc
+import json
 import sys
 import time
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Self
 
 import uvloop
 
@@ -82,14 +85,41 @@ async def dead_readers(door: Door) -> None:
         client.transport.abort()
 
 
-async def storm(door: Door) -> None:
-    """A crowd whose connections broke at once comes back at once."""
-    began = time.monotonic()
-    crowd = await connect_many(STORM, door, Samples(), STORM)
-    show([Figure(f"storm of {STORM}: all back with their snapshot after", time.monotonic() - began, "s")])
-    await asyncio.sleep(1.0)
-    for client in crowd:
-        client.transport.abort()
+class Crowd:
+    """Many more clients, in a process of their own (``benchmarks.fanout_crowd``)."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def gathered(cls, door: Door) -> Self:
+        """Connected, all of them."""
+        command = (sys.executable, "-m", "benchmarks.fanout_crowd", str(STORM))
+        crowd = cls(await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE))
+        crowd._say(json.dumps(asdict(door)))
+        await crowd._answer()
+        return crowd
+
+    async def storm(self, _door: Door) -> None:
+        """All connections break at once, and all come back at once."""
+        self._say("break")
+        show([Figure(f"storm of {STORM}: all back with their snapshot after", float(await self._answer()), "s")])
+        await asyncio.sleep(1.0)
+
+    async def gone(self) -> None:
+        """The process has ended."""
+        self._say("end")
+        await self._process.wait()
+
+    def _say(self, line: str) -> None:
+        if self._process.stdin is not None:
+            self._process.stdin.write(line.encode() + b"\n")
+
+    async def _answer(self) -> bytes:
+        line = await self._process.stdout.readline() if self._process.stdout else b""
+        if not line:
+            raise ConnectionError("the crowd's process ended; its error is above")
+        return line
 
 
 @dataclass
@@ -144,7 +174,10 @@ async def run(port: int, pid: int, token: str) -> None:
     ward = Ward(healthy, p99, pid)
     await during("one slow reader", stopped_reader, door, ward)
     await during(f"{DEAD} dead readers", dead_readers, door, ward)
-    await during(f"storm of {STORM}", storm, door, ward)
+    crowd = await Crowd.gathered(door)
+    await asyncio.sleep(5.0)
+    await during(f"storm of {STORM}", crowd.storm, door, ward)
+    await crowd.gone()
     lost = sum(client.lost for client in clients)
     counts = sorted(client.count - began for client, began in zip(clients, first, strict=True))
     show([Figure("healthy clients lost", lost, ""), Figure("updates: most less fewest", counts[-1] - counts[0], "")])

@@ -7,6 +7,8 @@ from trading.domain.offsets import Direction
 Level = tuple[int, int]
 """A price in whole ticks and the lots displayed there."""
 
+OTHER_SIDE = {Direction.BUY: Direction.SELL, Direction.SELL: Direction.BUY}
+
 DEEPER = 4
 """Levels beyond the best that ``Tick.depth`` tells."""
 
@@ -36,7 +38,7 @@ class Book:
         """Lots displayed at a price; None where the book does not reach so deep or there is no book at all."""
         levels = self.levels(side)
         if not levels:
-            return 0 if self.levels(Direction(-side)) else None
+            return 0 if self.levels(OTHER_SIDE[side]) else None
         for level, size in levels:
             if level == price:
                 return size

@@ -12,7 +12,7 @@ from marketdata.domain.ticks import Tick
 from quantsite.common.times import NS_PER_MINUTE
 from trading.domain.offsets import Direction
 from trading.domain.order import OrderType
-from trading.domain.simulated.book import Book
+from trading.domain.simulated.book import OTHER_SIDE, Book
 from trading.domain.simulated.orders import MatchingRules, MatchOrder, Queue, Working
 from trading.domain.simulated.outcomes import (
     Accepted,
@@ -50,6 +50,8 @@ class InstrumentMatcher:
         """The last tick that counted."""
         self._queues = rules.queue == Queue.DISPLAYED
         self._orders: dict[int, Working] = {}
+        self._resting: list[Working] | None = None
+        self._stops: list[Working] | None = None
         self._book: Book | None = None
         self._closed = False
         self._opens = 0
@@ -107,7 +109,8 @@ class InstrumentMatcher:
         before, self.last_tick = self.last_tick, tick
         book, self._closed = Book(tick, self.price_tick), False
         self._book = book
-        self._outside_limits(tick)
+        if before is None or tick.upper_limit != before.upper_limit or tick.lower_limit != before.lower_limit:
+            self._outside_limits(tick)
         if not self._in_auction(tick.time):
             self._match(before, tick, book)
         if self._due <= tick.time:
@@ -157,6 +160,7 @@ class InstrumentMatcher:
         }
         self._next_priority = max((working.priority for working in self._orders.values()), default=0) + 1
         self._find_due()
+        self._changed()
         self._book = None
         if market is not None:
             self._closed, self._opens = market["closed"], market["opens"]
@@ -191,6 +195,7 @@ class InstrumentMatcher:
             self._end(working, at, Refused(order_id, at, Reason.PRICE_OUTSIDE_LIMITS))
             return
         working.arrived, working.since = True, at
+        self._changed()
         self._outcomes.append(Accepted(order_id, at))
         if not working.waiting:
             self._act(working, at)
@@ -211,7 +216,7 @@ class InstrumentMatcher:
             self._withdraw(working, at, self._why_not(working, book))
 
     def _take(self, working: Working, book: Book, at: int) -> None:
-        other = Direction(-working.order.direction)
+        other = OTHER_SIDE[working.order.direction]
         levels = book.available(other, working.limit)
         if working.order.type == OrderType.FOK and sum(lots for _price, lots in levels) < working.remaining:
             return
@@ -224,7 +229,7 @@ class InstrumentMatcher:
     def _why_not(self, working: Working, book: Book | None) -> Reason:
         if working.order.type == OrderType.FOK:
             return Reason.NOT_FILLED_WHOLE
-        if book is None or not book.levels(Direction(-working.order.direction)):
+        if book is None or not book.levels(OTHER_SIDE[working.order.direction]):
             return Reason.NO_QUOTE
         return Reason.REMAINDER
 
@@ -236,16 +241,17 @@ class InstrumentMatcher:
 
     def _match(self, before: Tick | None, tick: Tick, book: Book) -> None:
         """Trades and book of a tick against the resting orders, then the stops that it triggers."""
-        prints = prints_between(
-            before, tick, sides_counted(self.exchange, tick.trading_day), self.price_tick, self.multiplier
-        )
-        if before is None or before.trading_day != tick.trading_day or not before.volume:
+        prints: Prints = {}
+        first = before is None or before.trading_day != tick.trading_day or not before.volume
+        if first or (before is not None and tick.volume != before.volume):
+            sides = sides_counted(self.exchange, tick.trading_day)
+            prints = prints_between(before, tick, sides, self.price_tick, self.multiplier)
+        if first:
             prints = self._opening(before, tick, prints)
-        resting = self._resting()
-        self._share_out(resting_shares(resting, prints, book, -1 if before is None else before.time), tick.time)
-        resting = self._resting()
+        since = -1 if before is None else before.time
+        self._share_out(resting_shares(self._at_rest(), prints, book, since), tick.time)
         if self._queues:
-            update_queues(resting, book)
+            update_queues(self._at_rest(), book)
         self._trigger(tick)
 
     def _opening(self, before: Tick | None, tick: Tick, prints: Prints) -> Prints:
@@ -256,20 +262,20 @@ class InstrumentMatcher:
         seen_from_opening = before is not None and before.trading_day == tick.trading_day
         if price not in prints or (self._opens and tick.time >= self._opens + NS_PER_MINUTE):
             return prints if seen_from_opening else {}
-        self._share_out(auction_shares(self._resting(), prints, price), tick.time)
+        self._share_out(auction_shares(self._at_rest(), prints, price), tick.time)
         return prints
 
     def _trigger(self, tick: Tick) -> None:
-        if isnan(tick.last):
+        waiting = self._waiting()
+        if not waiting or isnan(tick.last):
             return
         last = round(tick.last / self.price_tick)
-        for working in self._in_order(self._orders.values()):
-            if working.waiting and working.arrived and working.stop is not None:
-                direction = working.order.direction
-                if direction * (last - working.stop) >= 0:
-                    working.triggered, working.since = True, tick.time
-                    self._outcomes.append(Triggered(working.order.order_id, tick.time))
-                    self._act(working, tick.time)
+        for working in waiting:
+            if working.stop is not None and working.order.direction * (last - working.stop) >= 0:
+                working.triggered, working.since = True, tick.time
+                self._changed()
+                self._outcomes.append(Triggered(working.order.order_id, tick.time))
+                self._act(working, tick.time)
 
     def _outside_limits(self, tick: Tick) -> None:
         """Orders accepted before the day's limits were known leave the book where these forbid them."""
@@ -296,10 +302,22 @@ class InstrumentMatcher:
             self._book = Book(self.last_tick, self.price_tick)
         return self._book
 
-    def _resting(self) -> list[Working]:
+    def _at_rest(self) -> list[Working]:
         """Orders at rest in the order in which they are served: by price, then by time, buys before sells."""
-        found = [one for one in self._orders.values() if one.arrived and not one.waiting]
-        return sorted(found, key=_precedence) if len(found) > 1 else found
+        if self._resting is None:
+            found = [one for one in self._orders.values() if one.arrived and not one.waiting]
+            self._resting = sorted(found, key=_precedence)
+        return self._resting
+
+    def _waiting(self) -> list[Working]:
+        """Stop orders that nothing has triggered yet, in the order in which they came."""
+        if self._stops is None:
+            self._stops = [one for one in self._in_order(self._orders.values()) if one.arrived and one.waiting]
+        return self._stops
+
+    def _changed(self) -> None:
+        """An order began or ceased to rest: both lists are made anew when they are asked for."""
+        self._resting = self._stops = None
 
     @staticmethod
     def _in_order(orders: Iterable[Working]) -> list[Working]:
@@ -328,6 +346,7 @@ class InstrumentMatcher:
         """The order's last outcome; a cancel under way comes too late, which it is told at once."""
         self._outcomes.append(outcome)
         del self._orders[working.order.order_id]
+        self._changed()
         if working.cancel_at is not None:
             self._outcomes.append(CancelRefused(working.order.order_id, at, Reason.ORDER_FINAL))
 

@@ -60,6 +60,6 @@ def _split(average: float, lots: int, last: int) -> Prints:
     return {price: count for price, count in split.items() if count}
 
 
-def beyond(prints: Mapping[int, int], price: int, direction: int) -> list[int]:
+def through(prints: Mapping[int, int], price: int, direction: int) -> list[int]:
     """The prices of trades that went through an order at ``price``, the nearest first: below a buy, above a sell."""
     return sorted((other for other in prints if direction * (other - price) < 0), reverse=direction > 0)

@@ -6,10 +6,12 @@ traded or displayed. Orders come in the order in which they are served: the bett
 
 from collections.abc import Iterator, Sequence
 
-from trading.domain.offsets import Direction
-from trading.domain.simulated.book import Book
+from trading.domain.simulated.book import OTHER_SIDE, Book
 from trading.domain.simulated.orders import Working
-from trading.domain.simulated.prints import Prints, beyond
+from trading.domain.simulated.prints import Prints, through
+
+NOWHERE = 1 << 62
+"""A price in ticks that no order reaches."""
 
 Share = tuple[Working, int, int]
 """An order, the price in whole ticks and the lots of its fill."""
@@ -33,11 +35,13 @@ def resting_shares(orders: Sequence[Working], prints: Prints, book: Book, since:
 
     An order that arrived after ``since`` (the tick before) has no part in the trades: they may have been earlier.
     """
+    lowest, highest = (min(prints), max(prints)) if prints else (NOWHERE, -NOWHERE)
     for working in orders:
         limit = working.limit
         if limit is None:
             continue
-        traded = _of_trades(working, limit, prints) if prints and working.since <= since else 0
+        reached = limit >= lowest if working.order.direction > 0 else limit <= highest
+        traded = _of_trades(working, limit, prints) if reached and working.since <= since else 0
         displayed = _of_display(working, limit, book, working.remaining - traded)
         if traded + displayed:
             yield working, limit, traded + displayed
@@ -63,7 +67,7 @@ def _of_trades(working: Working, limit: int, prints: Prints) -> int:
         if at_price > ahead:
             got = min(wanted, at_price - ahead)
             prints[limit] -= got
-    for price in beyond(prints, limit, working.order.direction):
+    for price in through(prints, limit, working.order.direction):
         working.queue = 0
         got += _draw(prints, price, wanted - got)
     return got
@@ -71,11 +75,10 @@ def _of_trades(working: Working, limit: int, prints: Prints) -> int:
 
 def _of_display(working: Working, limit: int, book: Book, wanted: int) -> int:
     """Lots displayed by the other side at the order's price or better: they would have met it."""
-    other = Direction(-working.order.direction)
+    other = OTHER_SIDE[working.order.direction]
     best = book.levels(other)
     if not best or working.order.direction * (limit - best[0][0]) < 0:
         return 0
-    working.queue = 0
     got = 0
     for price, lots in book.available(other, limit):
         volume = min(lots, wanted - got)

@@ -1,13 +1,13 @@
-"""Working orders of an account: what each froze, and which lots its closes may take."""
+"""An order as an account sees it, and how a close is split over the lots that are free."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from trading.domain.freeze import Freeze
-from trading.domain.offsets import Direction, LotChoice, Offset, OffsetSetting, Side, lots_hit
+from quantsite.common.errors import RuleError
+from trading.domain.account_refusals import close_exceeds
+from trading.domain.offsets import Direction, LotChoice, Offset, OffsetSetting, Side, lots_hit, split_auto
 from trading.domain.order import OrderType
-from trading.domain.position import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,42 +36,6 @@ class Part(NamedTuple):
     volume: int
 
 
-@dataclass(slots=True)
-class WorkingPart:
-    """A part with what it still freezes; its freeze's volume is what has not been filled."""
-
-    offset: Offset
-    freeze: Freeze
-
-
-@dataclass(slots=True)
-class WorkingOrder:
-    """An order with its parts in the order in which fills use them up."""
-
-    order: BookOrder
-    parts: list[WorkingPart] = field(default_factory=list)
-
-    @property
-    def left(self) -> int:
-        """Lots not filled yet."""
-        return sum(part.freeze.volume for part in self.parts)
-
-    def left_of(self, volume: int) -> Iterator[tuple[WorkingPart, int]]:
-        """Which parts a fill of ``volume`` lots meets, and how much of each."""
-        for part in self.parts:
-            taken = min(volume, part.freeze.volume)
-            if taken:
-                yield part, taken
-                volume -= taken
-
-    def release(self, volume: int) -> None:
-        """Let go of the last ``volume`` lots: a withdrawal leaves what the earlier parts may still be filled with."""
-        for part in reversed(self.parts):
-            taken = min(volume, part.freeze.volume)
-            part.freeze.release(taken)
-            volume -= taken
-
-
 class SideVolume(NamedTuple):
     """Lots of one side of an instrument: held, and of these held back by working closes."""
 
@@ -79,6 +43,16 @@ class SideVolume(NamedTuple):
     yesterday: int
     frozen_today: int
     frozen_yesterday: int
+
+    @property
+    def held(self) -> int:
+        """Lots of both kinds."""
+        return self.today + self.yesterday
+
+    @property
+    def frozen(self) -> int:
+        """Lots of both kinds held back."""
+        return self.frozen_today + self.frozen_yesterday
 
     @property
     def free_today(self) -> int:
@@ -89,6 +63,14 @@ class SideVolume(NamedTuple):
     def free_yesterday(self) -> int:
         """Older lots that may be closed."""
         return max(self.yesterday - self.frozen_yesterday, 0)
+
+    def free(self, choice: LotChoice) -> int:
+        """Lots that a new order with this choice may close."""
+        if choice == LotChoice.TODAY_ONLY:
+            return self.free_today
+        if choice == LotChoice.YESTERDAY_ONLY:
+            return self.free_yesterday
+        return self.free_today + self.free_yesterday
 
 
 def closed_side(direction: Direction) -> Side:
@@ -106,27 +88,6 @@ def exchange_offset(offset: Offset, setting: OffsetSetting) -> Offset:
     return offset if offset == Offset.OPEN or setting.split else Offset.CLOSE
 
 
-def side_volume(position: Position, side: Side, closings: Iterable[WorkingOrder], setting: OffsetSetting) -> SideVolume:
-    """The lots of a side; what closes without a flag of their own freeze counts on the lots they take first."""
-    today = int(position.today_volume(side))
-    yesterday = int(position.volume(side)) - today
-    of_today = of_yesterday = of_any = 0
-    for working in closings:
-        for part in working.parts:
-            choice = lots_hit(part.offset, setting)
-            if choice == LotChoice.TODAY_ONLY:
-                of_today += part.freeze.volume
-            elif choice == LotChoice.YESTERDAY_ONLY:
-                of_yesterday += part.freeze.volume
-            else:
-                of_any += part.freeze.volume
-    if setting.plain_close == LotChoice.TODAY_FIRST:
-        first = min(of_any, max(today - of_today, 0))
-        return SideVolume(today, yesterday, of_today + first, of_yesterday + of_any - first)
-    first = min(of_any, max(yesterday - of_yesterday, 0))
-    return SideVolume(today, yesterday, of_today + of_any - first, of_yesterday + first)
-
-
 def offsets_paid(offset: Offset, volumes: SideVolume, setting: OffsetSetting) -> Sequence[Offset]:
     """The recorded offsets, which name the fee, that a fill of this part may get."""
     if offset == Offset.OPEN:
@@ -137,3 +98,44 @@ def offsets_paid(offset: Offset, volumes: SideVolume, setting: OffsetSetting) ->
     if choice == LotChoice.YESTERDAY_ONLY or not volumes.today:
         return (Offset.CLOSE,)
     return (Offset.CLOSE, Offset.CLOSE_TODAY) if volumes.yesterday else (Offset.CLOSE_TODAY,)
+
+
+def closing_parts(order: BookOrder, volumes: SideVolume, setting: OffsetSetting) -> tuple[Part, ...]:
+    """What the exchange gets of a closing order, the older lots first.
+
+    Raises ``RuleError`` ``close_exceeds_position`` where the lots that its flag reaches are not free.
+    """
+    offset = None if order.offset is None else exchange_offset(order.offset, setting)
+    free = volumes.free(LotChoice.FIFO if offset is None else lots_hit(offset, setting))
+    if order.volume > free:
+        raise _exceeds(order, volumes, free)
+    if offset is not None:
+        return (Part(offset, order.volume),)
+    split = split_auto(order.volume, volumes.free_today, volumes.free_yesterday, setting)
+    return tuple(Part(flag, int(volume)) for flag, volume in split)
+
+
+def check_reach(order: BookOrder, met: Iterable[Part], volumes: SideVolume, setting: OffsetSetting) -> None:
+    """Raise ``RuleError`` ``close_exceeds_position`` unless every part of a fill finds its lots.
+
+    Fills from elsewhere may have taken them; a fill is booked wholly or not at all.
+    """
+    wanted = dict.fromkeys(LotChoice, 0)
+    for part in met:
+        wanted[lots_hit(part.offset, setting)] += part.volume
+    enough = wanted[LotChoice.TODAY_ONLY] <= volumes.today and wanted[LotChoice.YESTERDAY_ONLY] <= volumes.yesterday
+    if not enough or sum(wanted.values()) > volumes.held:
+        raise _exceeds(order, volumes, volumes.held)
+
+
+def _exceeds(order: BookOrder, volumes: SideVolume, reach: int) -> RuleError:
+    return close_exceeds(
+        order.instrument,
+        closed_side(order.direction),
+        volume=order.volume,
+        today=volumes.today,
+        older=volumes.yesterday,
+        frozen=volumes.frozen,
+        reach=reach,
+        propose_auto=order.offset is not None and reach < order.volume <= volumes.free(LotChoice.FIFO),
+    )

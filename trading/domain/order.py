@@ -252,8 +252,7 @@ class OrderState:
 
     def _accept(self, event: Accepted, target: OrderStatus) -> bool:
         known, told = self.exchange_order_id, event.exchange_order_id
-        latest = self.volume if self.ended_at is None else self.ended_at
-        if (known and told and known != told) or event.traded > latest:
+        if (known and told and known != told) or event.traded > self._most_traded():
             raise self._contradiction(event)
         changed = target is not self.status or event.traded > self.reported or bool(told and not known)
         self.status = target
@@ -269,12 +268,12 @@ class OrderState:
         """
         if self.status in FINAL:
             return self._end_again(event)
-        told = event.traded
-        if told is not None and not self.reported <= told < self.volume:
+        told = self.reported if event.traded is None else event.traded
+        if not self.reported <= told < self.volume:
             raise self._contradiction(event)
         self.status = target
-        self.ended_at = told
-        self.reported = max(self.reported, told or 0)
+        self.ended_at = event.traded
+        self.reported = told
         self.cancel_requested = False
         if isinstance(event, Cancelled):
             self.reason_code = event.reason_code
@@ -284,13 +283,18 @@ class OrderState:
         told = event.traded
         if told is None or told == self.ended_at:
             return False
-        most = self.ended_at if self.ended_at is not None else self.volume - 1
-        if told > most or (self.status is S.FILLED and told < most):
+        if told > self._most_traded() or self.status is S.FILLED:
             raise self._contradiction(event)
         if told <= self.reported:
             return False
         self.ended_at = self.reported = told
         return True
+
+    def _most_traded(self) -> int:
+        """The highest traded volume that a report may tell now."""
+        if self.is_working:
+            return self.volume
+        return self.volume - 1 if self.ended_at is None else self.ended_at
 
     def _refuse(self, code: str, text: str, by: Refuser) -> bool:
         if self.status is S.REJECTED:

@@ -15,19 +15,28 @@ FEEDS = (GENERATOR, REPLAY, NONE)
 
 
 def parts(options: Mapping[str, Any]) -> list[Part]:
-    """The recorder and the feed that the command's options ask for; nothing with ``--feed none``.
+    """The recorder, the gateways and the feed that the command's options ask for; nothing with ``--feed none``.
 
-    The recorder is started first and stopped last. Raises ``CommandError`` for options that do not fit.
+    The recorder is started first and stopped last, and nobody trades before somebody records. Raises ``CommandError`` for options that do not fit.
     """
     kind = options["feed"]
     if kind == NONE:
         return []
     _make_feed(kind, options)  # a wrong option stops the start-up, not a thread
-    return [Part("recorder", _make_recorder), Part("feed", lambda: _make_feed(kind, options))]
+    return [
+        Part("recorder", _make_recorder),
+        Part("gateways", _make_house),
+        Part("feed", lambda: _make_feed(kind, options)),
+    ]
 
 
 def _make_recorder() -> Work:
     work: Work = import_module("marketdata.recording.recorder").Recorder().run
+    return work
+
+
+def _make_house() -> Work:
+    work: Work = import_module("trading.house").GatewayHouse().run
     return work
 
 

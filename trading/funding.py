@@ -27,7 +27,7 @@ HOUSE = "house"
 """The desk of accounts for which none is named."""
 
 
-def add_account(  # noqa: PLR0917 - what a new account says, each by name at its calls
+def add_account(
     actor: "User | None",
     code: str,
     *,

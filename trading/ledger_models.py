@@ -105,7 +105,9 @@ class BalanceSnapshot(models.Model):
     rows = models.JSONField(_("positions"), default=list)
     book = models.JSONField(default=dict)
     seq = models.BigIntegerField(_("event"))
-    command = models.OneToOneField(AccountCommand, models.PROTECT, related_name="snapshot", verbose_name=_("command"))
+    command = models.OneToOneField(
+        AccountCommand, models.PROTECT, null=True, related_name="snapshot", verbose_name=_("command")
+    )
     settled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("settled by")
     )

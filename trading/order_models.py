@@ -42,6 +42,11 @@ class OrderQuerySet(AccountRows["Order"]):
         """Those that may still fill."""
         return self.exclude(status__in=FINAL_STATUSES)
 
+    def kept_by(self, account: TradingAccount) -> Self:
+        """What a gateway must know after a start: the working orders that it had taken, with their fills."""
+        taken = self.working().exclude(status=StatusName.PENDING).filter(account=account)
+        return taken.select_related("account", "instrument").prefetch_related("fills").order_by("pk")
+
 
 class Order(models.Model):
     """One order. ``parts`` are the exchange's offsets that it was split into when the gateway took it."""

@@ -19,7 +19,7 @@ from marketdata.models import Instrument
 from quantsite.common.errors import ConflictError, RuleError
 from trading.account_models import VIEW, TradingAccount
 from trading.choices import CommandKind, DirectionName, OffsetName, OrderTypeName, SideName, StatusName
-from trading.domain.checks import Draft, static_reason
+from trading.domain.checks import ContractFacts, Draft, static_reason
 from trading.facts import contract_facts, market_day
 from trading.inbox import enqueue
 from trading.ledger_models import Position
@@ -84,7 +84,11 @@ def cancel_all(
                 allowed[order.account_id] = may_reduce(actor, order.account)
             if allowed[order.account_id]:
                 commands.append(_ask_to_cancel(actor, order))
-        narrowed = {"account": account_code, "instrument": instrument, "orders": [command.order_id for command in commands]}
+        narrowed = {
+            "account": account_code,
+            "instrument": instrument,
+            "orders": [command.order_id for command in commands],
+        }
         record(actor, "orders.cancel_all", account_code or "*", after=narrowed)
     return commands
 
@@ -158,7 +162,7 @@ def _place(
     return order, True
 
 
-def _check(asked: NewOrder, facts: object, instrument: Instrument, *, aggressive: bool) -> None:
+def _check(asked: NewOrder, facts: ContractFacts, instrument: Instrument, *, aggressive: bool) -> None:
     """Raise for what no waiting can change. A close at any price may be of a type that its gateway works as another."""
     nan = float("nan")
     draft = Draft(

@@ -36,9 +36,7 @@ class Preview:
     missing: list[str]
 
 
-def settlement_preview(
-    actor: "User | None", account_code: str, prices: Mapping[str, float] | None = None
-) -> Preview:
+def settlement_preview(actor: "User | None", account_code: str, prices: Mapping[str, float] | None = None) -> Preview:
     """The running day as it would end; ``prices`` go before those that are stored. Nothing is written.
 
     Raises ``MissingError``, ``RefusedError``, ``RuleError`` ``invalid_price``.

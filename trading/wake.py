@@ -1,7 +1,7 @@
 """Short messages that wake: a gateway for its inbox, a web process for an account's events.
 
-They carry no facts (the rows do) and may be lost: who waits looks by itself once a second. With ``REDIS_URL`` they go by
-publish and subscribe, else they stay in this process.
+They carry no facts (the rows do) and may be lost: who waits looks by itself once a second. With ``REDIS_URL`` they go
+by publish and subscribe, else they stay in this process.
 """
 
 import threading

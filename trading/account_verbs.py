@@ -1,0 +1,138 @@
+"""What an account's commands do to its book, orders apart: money in and out, the day's end, and its undoing."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from quantsite.common.errors import ConflictError, RuleError
+from trading.choices import CashKind, CommandKind
+from trading.keeper import Keeper
+from trading.ledger_models import BalanceSnapshot, CashEntry
+from trading.order_models import AccountCommand, AccountEvent
+from trading.prices import DayPrice, day_prices
+from trading.statements import statement_columns, statement_shape
+
+QUIET = ("mark", "deposit", "withdraw", "settled", "settlement_undone")
+"""Events after a settlement that do not stand against undoing it."""
+
+
+def carry_out(keeper: Keeper, command: AccountCommand) -> None:
+    """Do what a command asks and note what became of it; a refusal changes nothing but the command."""
+    try:
+        result = _VERBS[CommandKind(command.kind)](keeper, command)
+    except RuleError as error:
+        keeper.refuse(command, error)
+    else:
+        keeper.finish(command, result)
+
+
+def settle_at(keeper: Keeper, command: AccountCommand | None, prices: list[DayPrice]) -> BalanceSnapshot:
+    """End the running day at these prices: orders expire, the statement is stored, the lots are carried on."""
+    day = _running_day(keeper)
+    missing = ", ".join(row.instrument for row in prices if row.price is None)
+    if missing:
+        text = _("There is no settlement price of %(day)s for %(codes)s: give one.") % {"day": day, "codes": missing}
+        raise RuleError("settlement_price_missing", text)
+    keeper.expire_all(keeper.now or 0)
+    statement = keeper.book.settle({row.instrument: row.price for row in prices if row.price is not None})
+    held = [row.instrument for row in prices]
+    snapshot = BalanceSnapshot(
+        account=keeper.account,
+        trading_day=day,
+        prices={row.instrument: {"price": row.price, "source": row.source} for row in prices},
+        book=keeper.book.to_document(),
+        command=command,
+        settled_by=command.actor if command else None,
+        **statement_columns(statement),
+    )
+    snapshot.seq = keeper.event("settled", codes=held, statement=statement_shape(statement, day))
+    keeper.changes.snapshots.append(snapshot)
+    keeper.settled_day = day
+    return snapshot
+
+
+def _deposit(keeper: Keeper, command: AccountCommand) -> dict[str, Any]:
+    amount = _amount(command)
+    keeper.book.deposit(float(amount))
+    return _note_cash(keeper, command, CashKind.DEPOSIT, amount)
+
+
+def _withdraw(keeper: Keeper, command: AccountCommand) -> dict[str, Any]:
+    amount = _amount(command)
+    keeper.book.withdraw(float(amount))
+    return _note_cash(keeper, command, CashKind.WITHDRAW, amount)
+
+
+def _note_cash(keeper: Keeper, command: AccountCommand, kind: CashKind, amount: Decimal) -> dict[str, Any]:
+    told = {"kind": kind.value, "amount": float(amount), "note": command.payload.get("note", "")}
+    seq = keeper.event(kind.value, cash=told)
+    entry = CashEntry(
+        account=keeper.account,
+        kind=kind,
+        amount=amount,
+        note=told["note"],
+        trading_day=keeper.trading_day,
+        command=command,
+        actor=command.actor,
+        seq=seq,
+    )
+    keeper.changes.cash.append(entry)
+    return {"seq": seq}
+
+
+def _settle(keeper: Keeper, command: AccountCommand) -> dict[str, Any]:
+    day = _running_day(keeper)
+    wanted = command.payload.get("day")
+    if wanted and wanted != day.isoformat():
+        text = _("Account %(code)s trades on %(day)s, not on %(wanted)s.")
+        given = {"code": keeper.account.code, "day": day, "wanted": wanted}
+        raise ConflictError("other_trading_day", text % given)
+    prices = day_prices(keeper.held_codes(), day, command.payload.get("prices", {}))
+    snapshot = settle_at(keeper, command, prices)
+    return {"trading_day": day.isoformat(), "balance": float(snapshot.balance), "seq": snapshot.seq}
+
+
+def _undo(keeper: Keeper, command: AccountCommand) -> dict[str, Any]:
+    last = BalanceSnapshot.objects.filter(account=keeper.account, undone_at=None).order_by("-seq").first()
+    if last is None or last.pk != command.payload.get("snapshot"):
+        raise ConflictError("nothing_to_undo", _("This settlement is not the last one that counts."))
+    after = AccountEvent.objects.filter(account=keeper.account, seq__gt=last.seq).exclude(kind__in=QUIET)
+    if last.trading_day != keeper.trading_day or after.exists():
+        text = _("The settlement of %(day)s stands: the next trading day has begun.") % {"day": last.trading_day}
+        raise ConflictError("next_day_open", text)
+    last.undone_at, last.undone_by = timezone.now(), command.actor
+    keeper.changes.undone.append(last)
+    keeper.rebuild(without=last)
+    seq = keeper.event("settlement_undone", codes=keeper.held_codes(), trading_day=last.trading_day.isoformat())
+    return {"trading_day": last.trading_day.isoformat(), "seq": seq}
+
+
+def _running_day(keeper: Keeper) -> date:
+    day = keeper.trading_day
+    if day is None:
+        text = _("Account %(code)s has not traded yet: there is no trading day to settle.")
+        raise ConflictError("nothing_to_settle", text % {"code": keeper.account.code})
+    if keeper.settled_day is not None and keeper.settled_day >= day:
+        text = _("%(day)s of account %(code)s is settled already.") % {"day": day, "code": keeper.account.code}
+        raise ConflictError("day_settled", text)
+    return day
+
+
+def _amount(command: AccountCommand) -> Decimal:
+    payload: Mapping[str, Any] = command.payload
+    try:
+        return Decimal(str(payload["amount"]))
+    except (InvalidOperation, KeyError) as error:
+        raise RuleError("invalid_amount", _("The command names no amount.")) from error
+
+
+_VERBS = {
+    CommandKind.DEPOSIT: _deposit,
+    CommandKind.WITHDRAW: _withdraw,
+    CommandKind.SETTLE: _settle,
+    CommandKind.UNDO_SETTLEMENT: _undo,
+}

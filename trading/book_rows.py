@@ -1,0 +1,224 @@
+"""Between rows and the domain: an account's book out of its rows, orders and positions into theirs."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from marketdata.domain.calendar import to_day_number
+from marketdata.models import Instrument
+from quantsite.common.times import ns_to_utc, utc_to_ns
+from trading.account_models import AccountState, TradingAccount
+from trading.choices import CashKind, OffsetName, SideName
+from trading.domain.account_book import AccountBook, BrokerTerms
+from trading.domain.account_orders import BookOrder, Part
+from trading.domain.account_positions import PositionFigures
+from trading.domain.account_working import Frozen
+from trading.domain.balance import Funds, ProfitAlgorithm
+from trading.domain.gateway import Outgoing
+from trading.domain.margin import MarginPriceType
+from trading.domain.offsets import Direction, Offset
+from trading.domain.order import FINAL, OrderState, OrderStatus, OrderType, Trade
+from trading.facts import Facts
+from trading.ledger_models import BalanceSnapshot, CashEntry, Position
+from trading.order_models import Fill, Order
+
+PLACES = 6
+"""Decimals of the columns of money."""
+
+UNKNOWN = (math.nan, math.nan)
+
+
+@dataclass(slots=True)
+class Tracked:
+    """A working order: its row, and where it stands."""
+
+    row: Order
+    state: OrderState
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is to come of it: it has ended, and every lot that was told has been filled."""
+        return self.state.status in FINAL and self.state.missing <= 0
+
+    def show(self, frozen: Frozen, at: int) -> None:
+        """Bring the row to where the order stands."""
+        row, state = self.row, self.state
+        row.status = state.status.value
+        row.traded = state.traded
+        row.average_price = None if not state.traded else Decimal(repr(round(state.average_price, PLACES)))
+        row.cancel_requested = state.cancel_requested
+        row.reason_code, row.reason_text = state.reason_code, state.reason_text
+        row.exchange_order_id = state.exchange_order_id
+        row.frozen_margin = cents(frozen.margin)
+        row.frozen_commission = cents(frozen.commission)
+        if state.status in FINAL and row.finished_at is None:
+            row.finished_at = ns_to_utc(at)
+
+
+def broker_terms(account: TradingAccount) -> BrokerTerms:
+    """What the broker chose for the account."""
+    return BrokerTerms(
+        MarginPriceType(account.margin_price), ProfitAlgorithm(account.profit_algorithm), account.include_close_profit
+    )
+
+
+def read_book(
+    account: TradingAccount, day: date | None, broker: BrokerTerms, facts: Facts, without: BalanceSnapshot | None = None
+) -> tuple[date | None, AccountBook]:
+    """The last settled day, and the ledger out of that settlement and the entries after it, in their order.
+
+    ``without``: as if this settlement had been undone already.
+    """
+    settled = BalanceSnapshot.objects.filter(account=account, undone_at=None)
+    if without is not None:
+        settled = settled.exclude(pk=without.pk)
+    snapshot = settled.order_by("-seq").first()
+    book = AccountBook(0.0, broker) if snapshot is None else AccountBook.from_document(snapshot.book, broker)
+    after = 0 if snapshot is None else snapshot.seq
+    entries: list[tuple[int, int, CashEntry | Fill]] = [
+        (row.seq, 0, row) for row in CashEntry.objects.filter(account=account, seq__gt=after)
+    ]
+    fills = Fill.objects.filter(account=account, seq__gt=after).select_related("instrument")
+    entries += [(row.seq, row.part, row) for row in fills]
+    for _seq, _part, entry in sorted(entries, key=lambda one: one[:2]):
+        if isinstance(entry, CashEntry):
+            book_cash(book, entry)
+        else:
+            _book_fill(book, entry, day or entry.trading_day, facts)
+    return (None if snapshot is None else snapshot.trading_day), book
+
+
+def book_cash(book: AccountBook, entry: CashEntry) -> None:
+    """Book a stored entry: it was possible when it was made."""
+    if entry.kind == CashKind.DEPOSIT:
+        book.deposit(float(entry.amount))
+    else:
+        book.withdraw_anyway(float(entry.amount))
+
+
+def _book_fill(book: AccountBook, fill: Fill, day: date, facts: Facts) -> None:
+    code = fill.instrument.code
+    if code not in book.known:
+        book.set_terms(code, facts.contract(code).exchange, day, facts.terms(code, day))
+    at = utc_to_ns(fill.traded_at)
+    direction = Direction[fill.direction.upper()]
+    offset = Offset[fill.offset.upper()]
+    book.foreign_fill(code, direction, offset, float(fill.price), fill.volume, at, to_day_number(fill.trading_day))
+
+
+def track(row: Order) -> Tracked:
+    """Where a stored order stands."""
+    state = OrderState(
+        row.pk,
+        row.volume,
+        status=OrderStatus(row.status),
+        traded=row.traded,
+        reported=row.traded,
+        cancel_requested=row.cancel_requested,
+        triggered=bool(row.matching.get("triggered")),
+        exchange_order_id=row.exchange_order_id,
+        reason_code=row.reason_code,
+        reason_text=row.reason_text,
+    )
+    if row.traded:
+        state.trades = _trades(row)
+    if state.status in FINAL:
+        state.ended_at = row.traded
+    return Tracked(row, state)
+
+
+def _trades(row: Order) -> dict[str, Trade]:
+    """The fills of an order, those of one trade over several kinds of lots put together."""
+    trades: dict[str, Trade] = {}
+    for fill in row.fills.all():
+        before = trades.get(fill.trade_id)
+        trades[fill.trade_id] = Trade(float(fill.price), fill.volume + (before.volume if before else 0))
+    return trades
+
+
+def book_order(row: Order, limits: tuple[float, float] = UNKNOWN, volume: int | None = None) -> BookOrder:
+    """An order as the book takes it; ``limits`` are the day's upper and lower price limits."""
+    return BookOrder(
+        order_id=row.pk,
+        instrument=row.instrument.code,
+        direction=Direction[row.direction.upper()],
+        offset=None if row.offset == OffsetName.AUTO else Offset[row.offset.upper()],
+        type=OrderType(row.type),
+        price=or_nan(row.price),
+        volume=row.volume if volume is None else volume,
+        upper_limit=limits[0],
+        lower_limit=limits[1],
+    )
+
+
+def restored_order(tracked: Tracked) -> tuple[BookOrder, list[Part]]:
+    """A working order with the parts that its fills have left."""
+    row = tracked.row
+    filled, left = tracked.state.traded, []
+    for offset, volume in row.parts:
+        taken = min(filled, volume)
+        filled -= taken
+        if volume > taken:
+            left.append(Part(Offset(offset), volume - taken))
+    return book_order(row, volume=tracked.state.left), left
+
+
+def order_row(tracked: Tracked, parts: Sequence[Part] | None = None) -> Outgoing:
+    """The order as a gateway takes it."""
+    row = tracked.row
+    stored = tuple(Part(Offset(offset), volume) for offset, volume in row.parts)
+    return Outgoing(
+        order_id=row.pk,
+        instrument=row.instrument.code,
+        direction=Direction[row.direction.upper()],
+        type=OrderType(row.type),
+        price=or_nan(row.price),
+        stop_price=or_nan(row.stop_price),
+        volume=row.volume,
+        parts=stored if parts is None else tuple(parts),
+        cancel_requested=row.cancel_requested,
+        memory=row.matching,
+    )
+
+
+def position_row(account: TradingAccount, instrument: Instrument, figures: PositionFigures) -> Position:
+    """The row that shows a side of an instrument."""
+    return Position(
+        account=account,
+        instrument=instrument,
+        side=SideName[figures.side.name],
+        volume=figures.volume,
+        today=figures.today,
+        frozen=figures.frozen,
+        frozen_today=figures.frozen_today,
+        open_price=cents(figures.open_price),
+        base_price=cents(figures.base_price),
+        last_price=None if math.isnan(figures.last_price) else cents(figures.last_price),
+        margin=cents(figures.margin),
+        position_profit=cents(figures.position_profit),
+        open_profit=cents(figures.open_profit),
+        position_cost=cents(figures.position_cost),
+        open_cost=cents(figures.open_cost),
+    )
+
+
+def state_funds(state: AccountState, funds: Funds) -> None:
+    """Bring the state's columns of money to the account's funds."""
+    for name in ("pre_balance", "deposit", "withdraw", "close_profit", "position_profit", "commission"):
+        setattr(state, name, cents(getattr(funds, name)))
+    for name in ("balance", "margin", "frozen_margin", "frozen_commission", "available"):
+        setattr(state, name, cents(getattr(funds, name)))
+    degree = funds.risk_degree
+    state.risk_degree = None if math.isinf(degree) else degree
+
+
+def cents(value: float) -> Decimal:
+    """A sum or price as its column keeps it: six decimals."""
+    return Decimal(repr(round(value, PLACES)))
+
+
+def or_nan(value: Decimal | None) -> float:
+    """A price that the domain takes."""
+    return math.nan if value is None else float(value)

@@ -1,0 +1,139 @@
+"""What one step of an account changes: gathered in memory, written in one transaction, fenced by the lease's epoch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.utils import timezone
+
+from accounts.leases import LeaseLostError
+from trading.account_models import AccountState
+from trading.choices import CommandStatus
+from trading.ledger_models import BalanceSnapshot, CashEntry, Position
+from trading.order_models import AccountCommand, AccountEvent, Fill, Order
+from trading.shapes import Shape
+from trading.wake import announce
+
+ORDER_COLUMNS = (
+    "status",
+    "traded",
+    "average_price",
+    "cancel_requested",
+    "reason_code",
+    "reason_text",
+    "trading_day",
+    "parts",
+    "frozen_margin",
+    "frozen_commission",
+    "exchange_order_id",
+    "submitted_at",
+    "finished_at",
+    "matching",
+    "updated_seq",
+)
+"""What a gateway writes of an order."""
+
+COMMAND_COLUMNS = ("status", "result", "reason_code", "reason_text", "done_at")
+POSITION_COLUMNS = tuple(
+    column.name
+    for column in Position._meta.concrete_fields
+    if column.name not in {"id", "account", "instrument", "side"}
+)
+STATE_COLUMNS = tuple(
+    column.attname for column in AccountState._meta.concrete_fields if column.name not in {"account", "epoch"}
+)
+
+PositionKey = tuple[str, str]
+"""Instrument code and side."""
+
+
+@dataclass
+class Changes:
+    """Rows to write; ``positions`` maps a side of an instrument to its row, or to None where it is gone."""
+
+    events: list[AccountEvent] = field(default_factory=list)
+    orders: dict[int, Order] = field(default_factory=dict)
+    fills: list[tuple[Fill, Shape]] = field(default_factory=list)
+    cash: list[CashEntry] = field(default_factory=list)
+    snapshots: list[BalanceSnapshot] = field(default_factory=list)
+    undone: list[BalanceSnapshot] = field(default_factory=list)
+    commands: list[AccountCommand] = field(default_factory=list)
+    positions: dict[PositionKey, Position | None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.orders or self.commands or self.positions or self.undone)
+
+    def done(self, command: AccountCommand, result: dict[str, Any] | None = None) -> None:
+        """The command has been carried out."""
+        self._close(command, CommandStatus.DONE)
+        command.result = result or {}
+
+    def failed(self, command: AccountCommand, code: str, text: str) -> None:
+        """The command was refused."""
+        self._close(command, CommandStatus.FAILED)
+        command.reason_code, command.reason_text = code, text
+
+    def _close(self, command: AccountCommand, status: CommandStatus) -> None:
+        command.status, command.done_at = status, timezone.now()
+        self.commands.append(command)
+
+
+def write(state: AccountState, committed_seq: int, changes: Changes) -> None:
+    """Write everything, or nothing: raises :class:`LeaseLostError` where another holder has counted on meanwhile.
+
+    ``state`` is the row as it is to stand, ``committed_seq`` the last event that is stored. Readers are woken after
+    the commit.
+    """
+    with transaction.atomic():
+        _advance(state, committed_seq)
+        _write_ledger(state.account_id, changes)
+        update_rows(Order, list(changes.orders.values()), ORDER_COLUMNS)
+        update_rows(AccountCommand, changes.commands, COMMAND_COLUMNS)
+        AccountEvent.objects.bulk_create(changes.events)
+    if changes.events:
+        announce(state.account_id)
+
+
+def _advance(state: AccountState, committed_seq: int) -> None:
+    """Lock and count up the one row that serialises all events of an account."""
+    state.updated_at = timezone.now()
+    mine = AccountState.objects.filter(pk=state.pk, epoch=state.epoch, last_seq=committed_seq)
+    if not mine.update(**{name: getattr(state, name) for name in STATE_COLUMNS}):
+        raise LeaseLostError("lease_lost", f"account {state.account_id} is written by another gateway")
+
+
+def _write_ledger(account: int, changes: Changes) -> None:
+    if changes.fills:
+        stored = Fill.objects.bulk_create([fill for fill, _shape in changes.fills])
+        for fill, (_fill, shape) in zip(stored, changes.fills, strict=True):
+            shape["id"] = fill.pk  # the events that tell of it are written after it
+    CashEntry.objects.bulk_create(changes.cash)
+    BalanceSnapshot.objects.bulk_create(changes.snapshots)
+    update_rows(BalanceSnapshot, changes.undone, ("undone_at", "undone_by_id"))
+    kept = [row for row in changes.positions.values() if row is not None]
+    if kept:
+        Position.objects.bulk_create(
+            kept,
+            update_conflicts=True,
+            unique_fields=["account", "instrument", "side"],
+            update_fields=list(POSITION_COLUMNS),
+        )
+    for code, side in [key for key, row in changes.positions.items() if row is None]:
+        Position.objects.filter(account=account, instrument__code=code, side=side).delete()
+
+
+def update_rows(model: type[models.Model], rows: Sequence[models.Model], columns: Iterable[str]) -> None:
+    """Update these columns of rows that are stored already, all in one round trip where the database allows it."""
+    if not rows:
+        return
+    names = list(columns)
+    fields = [next(each for each in model._meta.concrete_fields if name in {each.name, each.attname}) for name in names]
+    quote = connection.ops.quote_name
+    assigned = ", ".join(f"{quote(str(each.column))} = %s" for each in fields)
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {assigned} WHERE {quote('id')} = %s"  # noqa: S608 - names
+    values = [
+        [*(each.get_db_prep_save(getattr(row, each.attname), connection) for each in fields), row.pk] for row in rows
+    ]
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, values)

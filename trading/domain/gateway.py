@@ -1,0 +1,86 @@
+"""The way to an exchange, as the account's loop sees it: the simulated exchange and CTP look the same from here.
+
+An order is handed over after it has been recorded as being handed over; what becomes of it comes back as reports. A
+gateway never decides about money or positions, and never reports to anybody but the loop that asks it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from marketdata.domain.ticks import Tick
+from trading.domain.account_orders import Part
+from trading.domain.events import Event
+from trading.domain.offsets import Direction
+from trading.domain.order import OrderType
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An order for an exchange: prices in the quoted unit (NaN where the type has none), ``volume`` in lots.
+
+    ``parts`` are the offsets it is to be sent under, in the order in which fills use them up. Of one that is restored
+    after a restart ``sent`` says that it was handed over before, and ``memory`` is what :meth:`Gateway.memory` gave.
+    """
+
+    order_id: int
+    instrument: str
+    direction: Direction
+    type: OrderType
+    price: float
+    stop_price: float
+    volume: int
+    parts: tuple[Part, ...] = ()
+    cancel_requested: bool = False
+    memory: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Report(NamedTuple):
+    """Something that happened to an order."""
+
+    order_id: int
+    event: Event
+
+
+class Gateway(Protocol):
+    """Called from one thread only."""
+
+    def restore(self, orders: Sequence[Outgoing], memory: Mapping[str, Any]) -> None:
+        """Go on where an earlier process stopped: the working orders that it had recorded as handed over."""
+        ...
+
+    def send(self, order: Outgoing, now: int) -> None:
+        """Hand an order over; ``now`` is the market clock (ns UTC)."""
+        ...
+
+    def cancel(self, order_id: int, now: int) -> None:
+        """Ask for the withdrawal of an order."""
+        ...
+
+    def on_tick(self, tick: Tick) -> None:
+        """A tick of an instrument in which orders may rest."""
+        ...
+
+    def on_clock(self, instrument: str, now: int) -> None:
+        """The market clock of an instrument has moved on."""
+        ...
+
+    def expire(self, instrument: str, now: int) -> None:
+        """The trading day of an instrument is over."""
+        ...
+
+    def reports(self) -> list[Report]:
+        """What happened since the last call, in order."""
+        ...
+
+    def order_memory(self, order_id: int) -> dict[str, Any]:
+        """What must be kept of an order to restore it; stored in the transaction of the reports that were taken."""
+        ...
+
+    def memory(self) -> dict[str, Any]:
+        """What must be kept beside the orders."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything."""
+        ...

@@ -1,0 +1,116 @@
+"""What trading must know of an instrument: what it is, when it trades, and what it costs on a trading day."""
+
+from datetime import date, datetime
+
+from django.utils import timezone
+
+from marketdata.domain.calendar import from_day_number
+from marketdata.domain.contract import Contract
+from marketdata.domain.instrument import FeeRates, MarginRates, rates_on
+from marketdata.domain.market_hours import trading_day_at
+from marketdata.domain.sessions import SessionTable
+from marketdata.instruments import contract_of, costs_for, find_instrument, trading_calendar
+from marketdata.klines import market_clock
+from marketdata.models import Instrument
+from quantsite.common.errors import MissingError
+from quantsite.common.times import ns_to_utc, utc_to_ns
+from trading.domain.checks import ContractFacts
+from trading.domain.ledger import Terms
+
+
+def contract_facts(instrument: Instrument) -> ContractFacts:
+    """The instrument as the static checks see it; reads ``product``."""
+    return ContractFacts(
+        code=instrument.code,
+        exchange=instrument.product.exchange_id,
+        kind=instrument.kind,
+        price_tick=float(instrument.price_tick),
+        min_limit_volume=instrument.min_limit_volume,
+        max_limit_volume=instrument.max_limit_volume,
+        min_market_volume=instrument.min_market_volume,
+        max_market_volume=instrument.max_market_volume,
+        listed=instrument.listed,
+        expires=instrument.expires,
+    )
+
+
+def market_day(instrument: Instrument) -> date:
+    """The trading day by the market clock of the instrument's source; by our own clock where nobody publishes it.
+
+    Raises ``RuleError`` ``outside_calendar``.
+    """
+    now = market_clock(instrument)
+    return day_at(utc_to_ns(timezone.now()) if now is None else now)
+
+
+def day_at(now: int) -> date:
+    """The trading day of an instant (ns UTC). Raises ``RuleError`` ``outside_calendar``."""
+    return from_day_number(trading_day_at(trading_calendar(), now))
+
+
+def moment(now: int | None) -> datetime | None:
+    """An instant (ns UTC) as a column keeps it."""
+    return None if now is None else ns_to_utc(now)
+
+
+class Facts:
+    """Instruments, hours and terms of one account's loop: each is read once, and terms once a trading day."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Instrument] = {}
+        self._contracts: dict[str, Contract] = {}
+        self._tables: dict[int, SessionTable] = {}
+        self._terms: dict[tuple[str, date], Terms] = {}
+
+    def row(self, code: str) -> Instrument:
+        """The stored instrument. Raises ``MissingError``."""
+        found = self._rows.get(code)
+        if found is None:
+            found = self._rows[code] = find_instrument(code)
+        return found
+
+    def contract(self, code: str) -> Contract:
+        """Its hours, tick and multiplier. Raises ``MissingError`` ``no_hours``."""
+        found = self._contracts.get(code)
+        if found is None:
+            row = self.row(code)
+            table = self._tables.get(row.product_id)
+            found = self._contracts[code] = contract_of(row, table)
+            self._tables[row.product_id] = found.table
+        return found
+
+    def terms(self, code: str, day: date) -> Terms:
+        """What it costs on a trading day. Raises ``MissingError`` ``no_rates`` where nobody has told its margin."""
+        found = self._terms.get((code, day))
+        if found is None:
+            found = self._terms[code, day] = self._read_terms(code, day)
+        return found
+
+    def forget_days_before(self, day: date) -> None:
+        """Terms of earlier days are read no more; rows may have changed meanwhile."""
+        self._terms = {key: terms for key, terms in self._terms.items() if key[1] >= day}
+        self._rows.clear()
+        self._contracts.clear()
+        self._tables.clear()
+
+    def _read_terms(self, code: str, day: date) -> Terms:
+        row = self.row(code)
+        spec, fees, margins = costs_for(row)
+        fee, _early = rates_on(fees, day) if fees else (FeeRates(), False)
+        if not margins:
+            text = f"{code} has no margin rate: add one to its product first."
+            raise MissingError("no_rates", text)
+        margin: MarginRates = rates_on(margins, day)[0]
+        return Terms(
+            multiplier=spec.multiplier,
+            fees=fee,
+            margins=margin,
+            larger_side=row.max_margin_side,
+            margin_group=_group(row),
+        )
+
+
+def _group(row: Instrument) -> str:
+    """The contracts whose larger side is charged together; '' where each stands alone."""
+    product = row.product
+    return f"{product.exchange_id}.{product.margin_group}" if row.max_margin_side and product.margin_group else ""

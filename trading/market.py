@@ -1,0 +1,153 @@
+"""What an account's loop knows of the market from the streams: the newest ticks, and the clock of each source."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from queue import Full, Queue
+
+import structlog
+
+from marketdata.domain.ticks import BACKWARD, STALE, Clock, Message, SettlementMessage, Tick, unframe
+from marketdata.stream import Reader, UnreachableError, newest_id, oldest_id, parse_id, reader, sources, tail
+
+log = structlog.get_logger(__name__)
+
+TAIL_FRAMES = 2_000
+"""How far back in a stream the newest tick of an instrument is looked for at the start."""
+READ_MS = 500
+READ_FRAMES = 50
+LOOK_SECONDS = 1.0
+PATIENCE_SECONDS = 0.2
+
+
+class SourceClock:
+    """The market clock of one source, told on from its last word by its speed."""
+
+    __slots__ = ("at", "clock")
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.at = time.monotonic()
+
+    def now(self) -> int:
+        """The market's instant (ns UTC)."""
+        return self.clock.now + int((time.monotonic() - self.at) * self.clock.speed * 1e9)
+
+
+class Market:
+    """The newest of everything that was read. One thread only."""
+
+    def __init__(self) -> None:
+        self.ticks: dict[str, Tick] = {}
+        self.clocks: dict[str, SourceClock] = {}
+        self.source_of: dict[str, str] = {}
+        self.settlements: dict[tuple[str, int], float] = {}
+
+    def take(self, source: str, message: Message) -> None:
+        """Take one message in."""
+        if isinstance(message, Tick):
+            if not (message.flags & (BACKWARD | STALE)) or message.instrument not in self.ticks:
+                self.ticks[message.instrument] = message
+                self.source_of[message.instrument] = source
+        elif isinstance(message, Clock):
+            self.clocks[source] = SourceClock(message)
+        elif isinstance(message, SettlementMessage):
+            self.settlements[message.instrument, message.trading_day] = message.settlement
+
+    def now(self, code: str) -> int | None:
+        """The market clock (ns UTC) of the source that publishes an instrument; None where none has told."""
+        source = self.source_of.get(code)
+        clock = None if source is None else self.clocks.get(source)
+        if clock is None:
+            return None
+        return max(clock.now(), self.ticks[code].time)
+
+
+class Frame(tuple[str, str, bytes]):
+    """Source, id in its stream, bytes."""
+
+
+Put = Callable[[tuple[str, str, bytes]], bool]
+
+
+class Follower:
+    """Follows every stream in a thread each, from given ids on, and puts the frames into a queue that may fill up."""
+
+    def __init__(self, queue: "Queue[tuple[str, str, bytes] | None]", positions: Mapping[str, str]) -> None:
+        self._queue = queue
+        self._positions = dict(positions)
+        self._stop = threading.Event()
+        self._threads: dict[str, threading.Thread] = {}
+        self._looker = threading.Thread(target=self._look, name="account streams", daemon=True)
+
+    def start(self) -> "Follower":
+        """Begin; gives itself."""
+        self._looker.start()
+        return self
+
+    def close(self) -> None:
+        """Follow no more."""
+        self._stop.set()
+        for thread in (self._looker, *self._threads.values()):
+            thread.join(2 * READ_MS / 1_000)
+
+    def _look(self) -> None:
+        while not self._stop.is_set():
+            try:
+                found = sources()
+            except UnreachableError as error:
+                log.warning("sources unknown", reason=str(error))
+                found = []
+            for source in found:
+                if source not in self._threads:
+                    thread = threading.Thread(target=self._follow, args=(source,), name=f"ticks {source}", daemon=True)
+                    self._threads[source] = thread
+                    thread.start()
+            self._stop.wait(LOOK_SECONDS)
+
+    def _follow(self, source: str) -> None:
+        after = self._positions.get(source, "")
+        stream = reader(source, after or "0-0")
+        try:
+            self._read(source, stream)
+        finally:
+            stream.close()
+
+    def _read(self, source: str, stream: Reader) -> None:
+        while not self._stop.is_set():
+            for name, data in stream.read(READ_MS, READ_FRAMES):
+                self._put((source, name, data))
+
+    def _put(self, item: tuple[str, str, bytes]) -> None:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=PATIENCE_SECONDS)
+                return
+            except Full:
+                continue
+
+
+def starting_points(kept: Mapping[str, str], *, resume: bool, market: Market) -> tuple[dict[str, str], list[str]]:
+    """From which id on each stream is read, and the sources whose stream has lost what an account still needed.
+
+    Without orders at work there is nothing to catch up with: the newest frames tell the prices, and reading begins
+    behind them. Raises :class:`UnreachableError`.
+    """
+    points: dict[str, str] = {}
+    lost: list[str] = []
+    for source in sources():
+        wanted = kept.get(source, "") if resume else ""
+        if wanted and parse_id(wanted) <= parse_id(newest_id(source)):
+            oldest = oldest_id(source)
+            points[source] = wanted
+            if oldest and parse_id(oldest).epoch == parse_id(wanted).epoch and parse_id(oldest) > parse_id(wanted):
+                lost.append(source)
+            continue
+        if wanted:
+            lost.append(source)
+        for name, data in tail(source, TAIL_FRAMES):
+            for message in unframe(data):
+                market.take(source, message)
+            points[source] = name
+        points.setdefault(source, newest_id(source) or "0-0")
+    return points, lost

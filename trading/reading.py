@@ -1,0 +1,64 @@
+"""What an account is worth, what it holds, and whether its rows agree with its entries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accounts.permissions import require
+from trading.account_models import VIEW
+from trading.book_rows import state_funds
+from trading.keeper import Keeper
+from trading.ledger_models import Position
+from trading.permissions import find_account
+from trading.shapes import FUNDS, Shape, account_shape, funds_shape, position_shape
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+VOLUMES = ("volume", "today")
+"""Columns of a position that do not move with the market."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where a row says something else than the entries it stands for."""
+
+    what: str
+    stored: object
+    computed: object
+
+
+def get_account_info(actor: "User | None", account_code: str) -> Shape:
+    """The account with its funds. Raises ``MissingError`` where the actor cannot see it."""
+    return account_shape(find_account(actor, account_code))
+
+
+def get_positions(actor: "User | None", account_code: str) -> list[Shape]:
+    """What the account holds. Raises ``MissingError`` where the actor cannot see it."""
+    account = find_account(actor, account_code)
+    rows = Position.objects.filter(account=account).select_related("account", "instrument")
+    return [position_shape(row) for row in rows]
+
+
+def reconcile(actor: "User | None", account_code: str) -> list[Difference]:
+    """Rebuild the account from its last settlement and the entries after it, and compare with the rows that are shown.
+
+    Raises ``MissingError``, ``RefusedError``.
+    """
+    require(actor, f"trading.{VIEW}")
+    account = find_account(actor, account_code)
+    keeper = Keeper(account)
+    keeper.load()
+    stored = funds_shape(keeper.state)
+    state_funds(keeper.state, keeper.book.funds)
+    computed = funds_shape(keeper.state)
+    found = [Difference(name, stored[name], computed[name]) for name in FUNDS if stored[name] != computed[name]]
+    return [*found, *_positions(keeper)]
+
+
+def _positions(keeper: Keeper) -> Iterable[Difference]:
+    shown = {key: (row.volume, row.today) for key, row in keeper.positions.items()}
+    held = {(row.instrument, row.side.name.lower()): (row.volume, row.today) for row in keeper.book.positions()}
+    for key in sorted(shown.keys() | held.keys()):
+        if shown.get(key) != held.get(key):
+            yield Difference(" ".join(key), shown.get(key), held.get(key))

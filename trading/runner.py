@@ -1,0 +1,396 @@
+"""The loop of one account: commands and ticks in, orders to the exchange, what became of them into rows.
+
+One process (or thread) an account, by the lease ``gateway:<code>``. Every step is a transaction: an order is recorded
+as being handed over before the exchange hears of it, and what the exchange answers is stored together with how far the
+stream was matched. Whatever dies in between, the next holder rebuilds both from the rows.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from queue import Empty, Full, Queue
+from typing import Any
+
+import structlog
+from django.db import Error as DatabaseError
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
+
+from accounts.leases import LeaseKeeper, LeaseLostError, holder_name, take_over
+from marketdata.domain.calendar import from_day_number, to_day_number
+from marketdata.domain.ticks import Tick, unframe
+from marketdata.heartbeat import beat, still
+from marketdata.stream import UnreachableError
+from quantsite.common.errors import RuleError
+from trading import alarms
+from trading.account_models import AccountState, TradingAccount
+from trading.account_verbs import carry_out, settle_at
+from trading.apply import lease_of
+from trading.choices import CommandKind, CommandStatus, StatusName
+from trading.desk_rules import Moment, clock_reason, market_moment, price_limits
+from trading.domain import events
+from trading.domain.checks import session_reason
+from trading.domain.gateway import Gateway, Outgoing, Report
+from trading.gateways.kinds import gateway_for
+from trading.keeper import Keeper
+from trading.market import Follower, Market, starting_points
+from trading.metrics import TAKEN_SECONDS
+from trading.order_models import AccountCommand
+from trading.prices import day_prices
+from trading.wake import INBOX, Bell
+
+log = structlog.get_logger(__name__)
+
+QUEUE_FRAMES = 64
+STEP_FRAMES = 16
+"""Frames matched in one transaction: orders wait for no more than these."""
+COMMANDS = 200
+IDLE_SECONDS = 0.05
+SWEEP_SECONDS = 1.0
+MARK_SECONDS = 1.0
+AGAIN_SECONDS = 1.0
+AFTER_CLOSE = 5 * 10**9
+"""So long (ns) after the last session working orders expire: its last ticks have come by then."""
+
+ALONG = ("actor", "order__instrument__product", "order__account")
+AWAY = (OperationalError, InterfaceError)
+
+
+class AccountGateway:
+    """Runs one account until told to stop; after a database that was away it begins anew from the rows."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self._queue: Queue[tuple[str, str, bytes] | None] = Queue(QUEUE_FRAMES)
+
+    def run(self, stop: threading.Event) -> None:
+        """Hold the account until ``stop``. Raises ``ConflictError`` ``lease_taken`` where another gateway has it."""
+        account = TradingAccount.objects.select_related("desk", "control_group").get(code=self.code)
+        try:
+            while not stop.is_set():
+                try:
+                    self._hold(account, stop)
+                except (*AWAY, UnreachableError) as error:
+                    reason = " ".join(str(error).split())
+                    log.warning("gateway begins anew", account=self.code, reason=reason)
+                    connection.close()
+                    stop.wait(AGAIN_SECONDS)
+                except LeaseLostError as error:
+                    log.error("gateway lost its account", account=self.code, reason=str(error))
+                    stop.wait(AGAIN_SECONDS)
+        finally:
+            connection.close()
+            still(f"gateway-{self.code}")
+
+    def _hold(self, account: TradingAccount, stop: threading.Event) -> None:
+        lost = threading.Event()
+        held = take_over(lease_of(account), holder_name(), stop=stop)
+        keeper = LeaseKeeper(held, lambda _reason: self._give_up(lost)).start()
+        log.info("gateway begins", account=self.code, epoch=held.epoch)
+        try:
+            with AccountLoop(account, held.epoch, keeper, self._queue) as loop:
+                while not stop.is_set() and not lost.is_set():
+                    beat(f"gateway-{self.code}")
+                    loop.turn(SWEEP_SECONDS)
+        finally:
+            keeper.stop()
+            with suppress(DatabaseError):  # else it ends by itself, some seconds later
+                AccountState.objects.filter(account=account, epoch=held.epoch).update(gateway="stopped")
+                held.release()
+        log.info("gateway ends", account=self.code, epoch=held.epoch)
+
+    def _give_up(self, lost: threading.Event) -> None:
+        lost.set()
+        with suppress(Full):  # a full queue wakes the loop by itself
+            self._queue.put_nowait(None)
+
+
+class AccountLoop:
+    """The account in hand: one turn takes what has come, market first, then commands."""
+
+    def __init__(
+        self,
+        account: TradingAccount,
+        epoch: int,
+        lease: LeaseKeeper | None = None,
+        queue: "Queue[tuple[str, str, bytes] | None] | None" = None,
+    ) -> None:
+        self.account = account
+        self.keeper = Keeper(account, epoch)
+        self.market = Market()
+        self.positions: dict[str, str] = {}
+        self._lease = lease
+        self._queue = queue or Queue(QUEUE_FRAMES)
+        self._asked = threading.Event()
+        self._waiting: dict[int, None] = {}
+        self._marked = self._swept = 0.0
+
+    def __enter__(self) -> "AccountLoop":
+        self.keeper.claim()
+        self.keeper.load()
+        self.gateway: Gateway = gateway_for(self.account, self.keeper.facts)
+        self._restore()
+        self._follower = Follower(self._queue, self.positions).start()
+        self._bell = Bell(f"{INBOX}{self.account.pk}", self._ring).start()
+        self._asked.set()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._bell.close()
+        self._follower.close()
+        self.gateway.close()
+
+    def turn(self, seconds: float) -> None:
+        """Wait at most ``seconds`` for something to do, and do it."""
+        frames = self._frames(seconds)
+        if frames:
+            self._match(frames)
+        now = time.monotonic()
+        if self._asked.is_set() or now - self._swept >= SWEEP_SECONDS:
+            self._asked.clear()
+            self._swept = now
+            self._commands()
+        if now - self._marked >= MARK_SECONDS:
+            self._marked = now
+            self._tend()
+
+    # --- the market ----------------------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        """Hand the working orders back to the gateway, and find where in the streams it had stopped."""
+        state = self.keeper.state
+        kept = state.positions.get("streams", {})
+        tracked = list(self.keeper.orders.values())
+        self.positions, lost = starting_points(kept, resume=bool(tracked), market=self.market)
+        if lost:
+            alarms.tell_gap(self.account, lost)
+        outgoing = [self.keeper.outgoing(each) for each in tracked]
+        self.gateway.restore(outgoing, state.positions.get("exchange", {}))
+        for order in outgoing:
+            self._resume(order)
+        state.gateway = "running"
+        self._answers(force=True)
+
+    def _resume(self, order: Outgoing) -> None:
+        """An order that was being handed over, or a cancel that had been asked for, when the process before died."""
+        now = self.market.now(order.instrument) or 0
+        if not order.memory and self.keeper.orders[order.order_id].row.status == StatusName.SUBMITTING:
+            self.gateway.send(order, now)
+        if order.cancel_requested:
+            self._waiting[order.order_id] = None
+
+    def _frames(self, seconds: float) -> list[tuple[str, str, bytes]]:
+        """What the streams brought; waits for the first frame unless there is something else to do."""
+        found: list[tuple[str, str, bytes]] = []
+        with suppress(Empty):
+            item = self._queue.get(timeout=0.001 if self._asked.is_set() else min(seconds, MARK_SECONDS))
+            if item is not None:
+                found.append(item)
+            while len(found) < STEP_FRAMES:
+                item = self._queue.get_nowait()
+                if item is not None:
+                    found.append(item)
+        return found
+
+    def _match(self, frames: Sequence[tuple[str, str, bytes]]) -> None:
+        """Take the market's messages in and store what they did to the orders."""
+        working = self.keeper.working_codes()
+        for source, name, data in frames:
+            for message in unframe(data):
+                self.market.take(source, message)
+                if isinstance(message, Tick) and message.instrument in working:
+                    self.gateway.on_tick(message)
+            self.positions[source] = name
+        self._answers()
+
+    def _answers(self, *, force: bool = False) -> None:
+        """Take what the gateway reports into the book; without any there is nothing to store."""
+        reports = self.gateway.reports()
+        touched = {report.order_id for report in reports}
+        for report in reports:
+            self._remember(report.order_id)
+            self.keeper.apply(report)
+        if not force and not touched and not self.keeper.changes:
+            return
+        for order_id in self.keeper.orders.keys() - touched:
+            self._remember(order_id)
+        self._commit()
+
+    def _remember(self, order_id: int) -> None:
+        tracked = self.keeper.orders.get(order_id)
+        if tracked is None:
+            return
+        memory = self.gateway.order_memory(order_id)
+        if memory != tracked.row.matching:
+            tracked.row.matching = memory
+            self.keeper.changes.orders[order_id] = tracked.row
+
+    def _commit(self) -> None:
+        kept: dict[str, Any] = {"streams": dict(self.positions), "exchange": self.gateway.memory()}
+        self.keeper.commit(kept)
+
+    # --- commands ------------------------------------------------------------------------------------------------
+
+    def _commands(self) -> None:
+        """Carry out what waits in the inbox, in the order of its rows, as long as the lease is ours for certain."""
+        while self._lease is None or self._lease.valid:
+            waiting = AccountCommand.objects.filter(account=self.account, status=CommandStatus.QUEUED)
+            batch = list(waiting.select_related(*ALONG).order_by("pk")[:COMMANDS])
+            if not batch:
+                return
+            sent = [order for command in batch for order in self._take(command)]
+            self._commit()
+            for order, now in sent:
+                self.gateway.send(order, now)
+            self._cancels()
+            self._answers()
+            if len(batch) < COMMANDS:
+                return
+
+    def _take(self, command: AccountCommand) -> list[tuple[Outgoing, int]]:
+        """Decide on one command; gives the order to hand over once the decision is stored."""
+        if command.kind == CommandKind.PLACE:
+            return self._place(command)
+        if command.kind == CommandKind.CANCEL:
+            self._cancel(command)
+        else:
+            self._clear_of_orders(command)
+        return []
+
+    def _clear_of_orders(self, command: AccountCommand) -> None:
+        """Anything but orders: what rests at the exchange ends with the day that is settled."""
+        if command.kind == CommandKind.SETTLE:
+            self._expire(self.keeper.working_codes())
+        carry_out(self.keeper, command)
+
+    def _place(self, command: AccountCommand) -> list[tuple[Outgoing, int]]:
+        order = command.order
+        self.keeper.finish(command)
+        if order is None or order.status != StatusName.PENDING:
+            return []
+        tracked = self.keeper.adopt(order)
+        now = self.market.now(order.instrument.code)
+        at = now or time.time_ns()
+        try:
+            moment = market_moment(self.keeper, self.market, order.instrument.code)
+            reason = clock_reason(self.keeper, order, moment)
+            if reason is not None:
+                raise RuleError(reason.code, reason.text)
+            self._open_day(moment)
+            self._learn(order.instrument.code)
+            outgoing = self.keeper.place(tracked, moment.now, price_limits(self.market, order.instrument.code))
+        except RuleError as error:
+            self.keeper.reject(tracked, at, error.code, error.text)
+            return []
+        TAKEN_SECONDS.observe(max(0.0, (timezone.now() - order.created_at).total_seconds()))
+        return [(outgoing, moment.now)]
+
+    def _cancel(self, command: AccountCommand) -> None:
+        self.keeper.finish(command)
+        order = command.order
+        tracked = None if order is None else self.keeper.orders.get(order.pk)
+        if tracked is None:  # it has ended meanwhile, which its own events tell
+            return
+        at = self.market.now(tracked.row.instrument.code) or time.time_ns()
+        if self.keeper.apply(Report(tracked.row.pk, events.CancelRequested(at=at))):
+            self._waiting[tracked.row.pk] = None
+
+    def _cancels(self) -> None:
+        """Hand over the cancels that the exchange takes now; others wait for its hours."""
+        for order_id in list(self._waiting):
+            tracked = self.keeper.orders.get(order_id)
+            if tracked is None or tracked.over:
+                del self._waiting[order_id]
+                continue
+            code = tracked.row.instrument.code
+            now = self.market.now(code)
+            if now is not None and session_reason(self.keeper.facts.contract(code).table, now) is None:
+                del self._waiting[order_id]
+                self.gateway.cancel(order_id, now)
+
+    # --- the day -------------------------------------------------------------------------------------------------
+
+    def _learn(self, code: str) -> None:
+        """Have the terms of an instrument, and its prices as the newest tick tells them."""
+        if code not in self.keeper.book.known:
+            self.keeper.know(code)
+        tick = self.market.ticks.get(code)
+        if tick is None:
+            return
+        self.keeper.price(code, tick.last, tick.average)
+        if tick.pre_settlement > 0 and not self.keeper.holds(code):
+            self.keeper.book.set_pre_settlement(code, tick.pre_settlement)
+
+    def _open_day(self, moment: Moment) -> None:
+        """Begin the market's trading day for the account; the one before is settled first, if nobody has."""
+        day = from_day_number(moment.day)
+        running = self.keeper.trading_day
+        if running == day:
+            return
+        if running is not None and self.keeper.settled_day != running:
+            self._settle_by_itself()
+        self.keeper.begin_day(day)
+
+    def _settle_by_itself(self) -> None:
+        """The next day opens and nobody has settled: published prices where there are any, else the last ones."""
+        held = self.keeper.held_codes()
+        last = {code: price for code in held if (price := self.keeper.last_price(code)) is not None}
+        prices = day_prices(held, self.keeper.trading_day, {}, last=last)
+        self._expire(self.keeper.working_codes())
+        settle_at(self.keeper, None, prices)
+
+    def _tend(self) -> None:
+        """Once a second: clocks move on, orders of a day that is over expire, positions are marked."""
+        for code in self.keeper.working_codes():
+            self._tend_orders(code)
+        self._cancels()
+        self._answers()
+        held = self.keeper.held_codes()
+        for code in held:
+            tick = self.market.ticks.get(code)
+            if tick is not None and not tick.flags and self._same_day(tick):
+                self.keeper.price(code, tick.last, tick.average)
+        self._roll_days(held)
+        if held or self.keeper.changes:
+            self.keeper.tell_marks()
+        self._commit()
+
+    def _tend_orders(self, code: str) -> None:
+        now = self.market.now(code)
+        if now is None:
+            return
+        self.keeper.now = now
+        day = self.keeper.trading_day
+        plan = None if day is None else self.keeper.facts.contract(code).table.plan(to_day_number(day))
+        if plan is not None and now > plan.closes + AFTER_CLOSE:
+            self._expire({code})
+        else:
+            self.gateway.on_clock(code, now)
+
+    def _roll_days(self, held: Sequence[str]) -> None:
+        """The market of something held has reached the next trading day: settle the one before."""
+        running = self.keeper.trading_day
+        if running is None or self.keeper.settled_day == running:
+            return
+        for code in held:
+            moment = market_moment(self.keeper, self.market, code) if self.market.now(code) is not None else None
+            if moment is not None and from_day_number(moment.day) > running:
+                self._open_day(moment)
+                return
+
+    def _same_day(self, tick: Tick) -> bool:
+        day = self.keeper.trading_day
+        return day is not None and from_day_number(tick.trading_day) == day
+
+    def _expire(self, codes: "set[str]") -> None:
+        for code in codes:
+            self.gateway.expire(code, self.market.now(code) or time.time_ns())
+        for report in self.gateway.reports():
+            self._remember(report.order_id)
+            self.keeper.apply(report)
+
+    def _ring(self, _text: str) -> None:
+        self._asked.set()
+        with suppress(Full):  # a full queue wakes the loop by itself
+            self._queue.put_nowait(None)

@@ -17,7 +17,8 @@ FEEDS = (GENERATOR, REPLAY, NONE)
 def parts(options: Mapping[str, Any]) -> list[Part]:
     """The recorder, the gateways and the feed that the command's options ask for; nothing with ``--feed none``.
 
-    The recorder is started first and stopped last, and nobody trades before somebody records. Raises ``CommandError`` for options that do not fit.
+    The recorder is started first and stopped last, and nobody trades before somebody records. Raises ``CommandError``
+    for options that do not fit.
     """
     kind = options["feed"]
     if kind == NONE:

@@ -1,7 +1,11 @@
 """Django's handle on the app."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
+
+PARTS = ("metrics", "alarms")
 
 
 class TradingConfig(AppConfig):
@@ -9,3 +13,8 @@ class TradingConfig(AppConfig):
 
     name = "trading"
     verbose_name = _("Trading")
+
+    def ready(self) -> None:
+        """Let ``/metrics`` tell about orders and accounts, and name the app's alarms."""
+        for part in PARTS:
+            import_module(f"trading.{part}")

@@ -115,8 +115,9 @@ def _kept_secret(path: Path) -> str:
 def postgres(name: str, *, pool_size: int) -> dict[str, object] | None:
     """Django's database entry for ``postgres://user:password@host:port/name?option=value``, None where unset.
 
-    A path such as ``?host=/run/postgresql`` names a socket folder. Raises ``ImproperlyConfigured`` for a
-    scheme that is not PostgreSQL's or an address without a database name.
+    A path such as ``?host=/run/postgresql`` names a socket folder; just-in-time compilation is off unless ``?options=``
+    says what the server is to be told. Raises ``ImproperlyConfigured`` for a scheme that is not PostgreSQL's or an
+    address without a database name.
     """
     address = url(name, ("postgres", "postgresql"))
     if not address:
@@ -138,5 +139,6 @@ def postgres(name: str, *, pool_size: int) -> dict[str, object] | None:
         "HOST": unquote(parts.hostname or "") or options.pop("host", ""),
         "PORT": port,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**options, "pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}},
+        # Compiling a query costs a read of bars a fifth of its time, and pays for none of ours.
+        "OPTIONS": {"options": "-c jit=off", **options, "pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}},
     }

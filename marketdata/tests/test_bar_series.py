@@ -10,11 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketdata import bar_store
-from marketdata.domain.bars import BarSeries
+from marketdata.bar_rows import Boundary
+from marketdata.domain.bars import VALUE_COLUMNS, BarSeries
+from marketdata.domain.calendar import to_day_number
 from marketdata.instruments import ensure_instrument, session_table
 from marketdata.locks import lock_bars
 from marketdata.models import Bar, Instrument
 from marketdata.services import BarImportOptions, import_bars
+from quantsite.common.times import utc_to_ns
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
 
@@ -117,6 +120,59 @@ def test_compare_tells_new_same_and_different(rb: Instrument) -> None:
     assert found.unchanged.tolist() == list(range(3, 10))
     assert found.new.tolist() == list(range(10, 20))
     assert found.stored.close.tolist() == bars.close[40:43].tolist()
+
+
+def many_years(rb: Instrument) -> BarSeries:
+    """Two bars a month from before the first year's partition to after the last one's, with odd numbers in them."""
+    months = np.arange("1998-11", "2037-03", dtype="datetime64[M]").astype("datetime64[D]")
+    day = np.sort(np.concatenate([months, months + 16])).astype(np.int32)
+    start = day.astype(np.int64) * 86_400 * 10**9 - 3 * 3_600 * 10**9  # the evening before
+    numbers = np.random.default_rng(5).standard_normal((len(VALUE_COLUMNS), len(day))) * 1e9
+    numbers[:4, ::7] = [[-0.0], [1e-300], [5e-324], [0.1]]
+    numbers[4] = np.floor(np.abs(numbers[4]))
+    numbers[5, ::3], numbers[6, ::5] = np.nan, np.nan
+    return BarSeries(rb.code, "1d", start, day, *numbers)
+
+
+def by_objects(rb: Instrument, start: Boundary, end: Boundary) -> BarSeries:
+    """What Django's own rows give for the same range."""
+    rows = Bar.objects.filter(instrument=rb, interval="1d").order_by("start")
+    if start is not None:
+        rows = rows.filter(start__gte=start) if isinstance(start, datetime) else rows.filter(trading_day__gte=start)
+    if end is not None:
+        rows = rows.filter(start__lt=end) if isinstance(end, datetime) else rows.filter(trading_day__lte=end)
+    values = [[getattr(row, name) for row in rows] for name in VALUE_COLUMNS]
+    columns = [np.array([np.nan if one is None else one for one in column], dtype=np.float64) for column in values]
+    moments = np.array([utc_to_ns(row.start) for row in rows], dtype=np.int64)
+    days = np.array([to_day_number(row.trading_day) for row in rows], dtype=np.int32)
+    return BarSeries(rb.code, "1d", moments, days, *columns)
+
+
+RANGES: list[tuple[Boundary, Boundary]] = [
+    (None, None),
+    (date(2004, 5, 1), None),
+    (None, date(2019, 12, 31)),
+    (date(2004, 1, 1), date(2004, 12, 31)),
+    (date(2004, 12, 31), date(2005, 1, 1)),
+    (date(1998, 1, 1), date(1999, 12, 31)),
+    (date(2036, 1, 1), None),
+    (datetime(2010, 12, 31, 21, tzinfo=UTC), datetime(2013, 12, 31, 21, tzinfo=UTC)),
+    (datetime(2034, 6, 1, tzinfo=UTC), date(2036, 6, 1)),
+    (date(2020, 1, 2), date(2020, 1, 3)),
+    (date(2021, 1, 1), date(2019, 1, 1)),
+]
+
+
+@pytest.mark.parametrize(("start", "end"), RANGES)
+def test_columns_are_the_rows_to_the_last_bit(rb: Instrument, start: Boundary, end: Boundary) -> None:
+    bars = many_years(rb)
+    store(bars.take(slice(400, None)), rb)
+    store(bars.take(slice(0, 400)), rb)
+    read, expected = Bar.objects.series(rb, "1d", start, end), by_objects(rb, start, end)
+    for name in ("start", "trading_day", *VALUE_COLUMNS):
+        assert getattr(read, name).tobytes() == getattr(expected, name).tobytes(), name
+    newest = Bar.objects.newest(rb, "1d", 30, start, end)
+    assert newest.data_hash() == expected.take(slice(-30, None)).data_hash()
 
 
 PRICE = st.integers(min_value=1, max_value=10**6)

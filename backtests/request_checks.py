@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 
-from backtests.requests import RunRequest
+from backtests.requests import CostOptions, RunRequest
 from backtests.rule_checks import check_form, check_rules
 from backtests.run_costs import cost_table
 from marketdata.domain.intervals import interval_name, parse_interval
@@ -141,14 +141,7 @@ def _instrument(code: str) -> Instrument:
 
 def _check_bars(request: RunRequest, instrument: Instrument, interval: str) -> None:
     """There must be bars between the days asked for."""
-    stored = BarCoverage.objects.filter(instrument=instrument, bars__gt=0)
-    cover = stored.filter(interval=interval).first()
-    if cover is None:
-        known = ", ".join(sorted(stored.values_list("interval", flat=True)))
-        text = _("%(code)s has no bars of %(interval)s.") % {"code": instrument.code, "interval": interval}
-        if known:
-            text += " " + _("Stored: %(intervals)s.") % {"intervals": known}
-        raise RuleError("no_bars", text, fields={"interval": text})
+    cover = coverage_of(instrument, interval)
     if request.start and request.end and request.start > request.end:
         text = _("The first day %(start)s lies after the last day %(end)s.") % {
             "start": request.start,
@@ -167,23 +160,47 @@ def _check_bars(request: RunRequest, instrument: Instrument, interval: str) -> N
         raise RuleError("no_bars", text, fields={"start" if after else "end": text})
 
 
+def coverage_of(instrument: Instrument, interval: str) -> BarCoverage:
+    """What is stored of an instrument and interval. Raises ``RuleError`` ``no_bars``, naming what is, for none."""
+    stored = BarCoverage.objects.filter(instrument=instrument, bars__gt=0)
+    cover = stored.filter(interval=interval).first()
+    if cover is not None:
+        return cover
+    known = ", ".join(sorted(stored.values_list("interval", flat=True)))
+    text = _("%(code)s has no bars of %(interval)s.") % {"code": instrument.code, "interval": interval}
+    if known:
+        text += " " + _("Stored: %(intervals)s.") % {"intervals": known}
+    raise RuleError("no_bars", text, fields={"interval": text})
+
+
 def _check_costs(request: RunRequest, instrument: Instrument) -> None:
     """Every option must be a sensible figure by itself, and the whole a cost table."""
+    check_cost_figures(request.costs)
+    cost_table(instrument, request.costs)
+
+
+def check_cost_figures(costs: CostOptions) -> None:
+    """Raises ``RuleError`` ``invalid_costs`` for a given cost below 0 or that is no number."""
     faults = {
         name: _("%(name)s must be 0 or more, not %(value)s.") % {"name": name, "value": value}
-        for name, value in request.costs.given().items()
+        for name, value in costs.given().items()
         if not (isfinite(value) and value >= 0)
     }
     if faults:
         raise RuleError("invalid_costs", " ".join(faults.values()), fields=faults)
-    cost_table(instrument, request.costs)
 
 
 def _check_money(request: RunRequest, faults: _Faults) -> None:
     """Capital above zero, and whole lots, both small enough that a sum of them keeps its cents."""
-    if not 0 < request.capital <= MAX_CAPITAL:
-        text = _("capital must be above 0 and at most %(limit).0f, not %(value)s.")
-        faults.add("capital", text % {"limit": MAX_CAPITAL, "value": request.capital})
+    faults.collect("capital", lambda: check_capital(request.capital))
     if not (1 <= request.volume <= MAX_VOLUME and float(request.volume).is_integer()):
         text = _("volume must be a whole number of lots, from 1 to %(limit).0f, not %(value)s.")
         faults.add("volume", text % {"limit": MAX_VOLUME, "value": request.volume})
+
+
+def check_capital(capital: float) -> None:
+    """Raises ``RuleError`` ``invalid_request`` for a capital that is not above zero, or too large for its cents."""
+    if not 0 < capital <= MAX_CAPITAL:
+        text = _("capital must be above 0 and at most %(limit).0f, not %(value)s.")
+        text %= {"limit": MAX_CAPITAL, "value": capital}
+        raise RuleError("invalid_request", text, fields={"capital": text})

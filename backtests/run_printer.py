@@ -1,5 +1,6 @@
 """A finished run as tables for a terminal."""
 
+from collections.abc import Mapping
 from io import StringIO
 from typing import Any
 
@@ -47,18 +48,19 @@ def _print(console: Console, run: BacktestRun) -> None:
         console.print(f"[yellow]! {warning}[/yellow]")
     for told in filter(None, (poor_days(run.data_quality), data_fact(run.data_quality))):
         console.print(f"data        {told}")
-    console.print(_figures(run.statistics["standard"]))
+    console.print(figures(run.statistics["standard"]))
     console.print(f"end equity {run.end_equity:,.2f}   fills {run.fill_count:,}")
     seconds = "   ".join(f"{name.removesuffix('_seconds')} {spent:.3f} s" for name, spent in timing_of(run).items())
     console.print(f"{seconds}\nresult hash {run.result_hash}")
 
 
-def _figures(standard: dict[str, Any]) -> Table:
+def figures(standard: Mapping[str, Any]) -> Table:
+    """The standard figures, two a line, the six that people name first before the others."""
     table = Table(box=None, padding=(0, 3, 0, 0), show_header=False)
     for _ in range(2):
         table.add_column()
         table.add_column(justify="right")
-    ordered = {name: standard[name] for name in (*HEADLINE, *standard)}  # the six that people name first, once
+    ordered = {name: standard[name] for name in (*HEADLINE, *standard)}  # each once
     items = [(name.replace("_", " "), _text(name, value)) for name, value in ordered.items()]
     half = (len(items) + 1) // 2
     for left, right in zip(items[:half], [*items[half:], ("", "")], strict=False):

@@ -71,7 +71,8 @@ def report_context(run: ReportInput) -> dict[str, Any]:
 def report_texts(run: ReportInput) -> dict[str, Any]:
     """The words and figures of a report, by section, whatever it is printed on."""
     return {
-        "title": f"{run.strategy} · {run.instrument} · {run.interval}",
+        **_words(run),
+        "title": " · ".join(filter(None, (run.strategy, run.instrument, run.interval))),
         "run_number": str(run.run) if run.run is not None else "",
         "headlines": headlines(run),
         "notices": notices(run),
@@ -84,6 +85,31 @@ def report_texts(run: ReportInput) -> dict[str, Any]:
         "blocks": tables.blocks(run),
         "fills": tables.fills(run),
         "identity": _identity(run),
+    }
+
+
+def _words(run: ReportInput) -> dict[str, str]:
+    """What the report calls itself and its parts: fills that somebody reports have no strategy."""
+    if run.moments is None:
+        return {
+            "kind": _("Backtest report"),
+            "subject": _("What was run"),
+            "input": _("Parameters"),
+            "fill_time": _("Bar"),
+            "fill_note": _(
+                "A fill is stamped with the start of the bar that fills it. Prices contain the slippage; the close "
+                "profit is before commission."
+            ),
+        }
+    return {
+        "kind": _("Analysis of fills"),
+        "subject": _("What was analysed"),
+        "input": _("Source"),
+        "fill_time": _("Time"),
+        "fill_note": _(
+            "A fill that closes lots of the day and older ones has two rows. In charts and statistics a fill belongs "
+            "to the bar that holds it; the close profit is since the opening, before commission."
+        ),
     }
 
 
@@ -147,7 +173,7 @@ def _facts(run: ReportInput) -> list[tables.Pair]:
         (_("Data quality"), data_fact(run.data_quality)),
         (_("Start capital"), form.money(run.capital)),
         (_("End equity"), form.money(run.end_equity)),
-        (_("Volume a target, lots"), form.plain(run.volume)),
+        (_("Volume a target, lots"), form.plain(run.volume) if run.moments is None else ""),
         *rule_pairs(run.rules),
         (_("Owner"), run.owner),
         (_("Finished"), f"{run.finished_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}" if run.finished_at else ""),

@@ -3,6 +3,7 @@
 Instants carry their time zone (Asia/Shanghai), days are dates, names are dictionaries.
 """
 
+from collections.abc import Mapping
 from io import BytesIO
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from backtests.domain.result import DayTable, FillTable
-from backtests.reports.tables import direction_name, instrument_names, offset_name
+from backtests.reports.tables import NOTHING, direction_name, instrument_names, offset_name
 
 INSTANT = pa.timestamp("ns", "Asia/Shanghai")
 NAME = pa.dictionary(pa.int8(), pa.string())
@@ -29,10 +30,11 @@ def fills_parquet(fills: FillTable, *instruments: str) -> bytes:
     return _file(columns)
 
 
-def equity_parquet(days: DayTable) -> bytes:
-    """The trading days of a run; besides the columns of the CSV file ``margin`` and ``position``."""
+def equity_parquet(days: DayTable, further: Mapping[str, np.ndarray] = NOTHING) -> bytes:
+    """The trading days of a run; besides the CSV file's columns ``margin``, ``position`` and ``further`` ones."""
     names = ("equity", "net_profit", "commission", "slippage", "drawdown", "margin", "position")
-    return _file({"trading_day": _days(days.trading_day), **{name: getattr(days, name) for name in names}})
+    columns = {name: getattr(days, name) for name in names}
+    return _file({"trading_day": _days(days.trading_day), **columns, **further})
 
 
 def _days(column: np.ndarray) -> pa.Array:

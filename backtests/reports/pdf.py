@@ -59,7 +59,7 @@ def render_pdf(run: ReportInput) -> bytes:
         topMargin=MARGIN,
         bottomMargin=MARGIN,
         title=texts["title"] + number,
-        subject=_("Backtest report"),
+        subject=texts["kind"],
         author=run.owner,
         lang=get_language() or "en",
         invariant=True,  # the same run gives the same file
@@ -73,9 +73,9 @@ def render_pdf(run: ReportInput) -> bytes:
 
 def _first_page(run: ReportInput, texts: dict[str, Any], number: str) -> list[Flowable]:
     """What was run, what to know before believing it, the headline figures, the curves."""
-    about = " · ".join((_("Backtest report"), _("times in Shanghai, money in yuan")))
-    left = [_heading(_("What was run")), _pairs(texts["facts"], HALF)]
-    right = [_heading(_("Parameters")), _pairs(texts["parameters"], HALF)]
+    about = " · ".join((texts["kind"], _("times in Shanghai, money in yuan")))
+    left = [_heading(texts["subject"]), _pairs(texts["facts"], HALF)]
+    right = [_heading(texts["input"]), _pairs(texts["parameters"], HALF)]
     right += [_heading(_("Costs")), _pairs(texts["costs"], HALF)]
     return [
         _text(texts["title"] + number, 15, font=BOLD),

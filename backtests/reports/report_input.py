@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from backtests.domain.result import DayTable, FillTable
 from backtests.domain.statistics_conventions import CONVENTIONS, Convention
 from marketdata.domain.bars import BarSeries
@@ -23,7 +26,8 @@ class ReportInput:
     session table expects and the data lacks, None where nobody counted. ``run`` is the row's number, None for
     a result that is not stored. ``red_up`` is the reader's choice of colours, ``rules`` are
     those that differ from a plain run. ``data_quality`` is the document of ``data_quality_of``, empty for a run that
-    has none.
+    has none. ``moments`` are the instants (ns UTC) of fills that no strategy made: there is no ``strategy`` then, and
+    no ``volume``.
     """
 
     strategy: str
@@ -54,6 +58,7 @@ class ReportInput:
     further: tuple[BarSeries, ...] = ()
     data_quality: Mapping[str, Any] = field(default_factory=dict)
     conventions: Mapping[str, Convention] = field(default_factory=lambda: CONVENTIONS)
+    moments: npt.NDArray[np.int64] | None = None
 
     @property
     def series(self) -> tuple[BarSeries, ...]:

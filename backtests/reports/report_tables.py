@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from django.utils.dates import MONTHS_3
 from django.utils.translation import gettext as _
 
@@ -241,10 +243,11 @@ def fills(run: ReportInput) -> FillsShown:
     """The fills of a run, all of them if they are few."""
     table, total, legs = run.fills, len(run.fills), _fill_legs(run)
     several = len(legs) > 1
+    moments = table.start if run.moments is None else run.moments
     if total <= 2 * SHOWN_FILLS:
-        return FillsShown(form.count(total), _fill_rows(table, range(total), legs), "", [], several)
-    first = _fill_rows(table, range(SHOWN_FILLS), legs)
-    last = _fill_rows(table, range(total - SHOWN_FILLS, total), legs)
+        return FillsShown(form.count(total), _fill_rows(table, moments, range(total), legs), "", [], several)
+    first = _fill_rows(table, moments, range(SHOWN_FILLS), legs)
+    last = _fill_rows(table, moments, range(total - SHOWN_FILLS, total), legs)
     return FillsShown(form.count(total), first, form.count(total - 2 * SHOWN_FILLS), last, several)
 
 
@@ -258,9 +261,11 @@ def _fill_legs(run: ReportInput) -> list[tuple[str, int]]:
     return list(zip(codes, places, strict=True))
 
 
-def _fill_rows(table: FillTable, chosen: range, legs: Sequence[tuple[str, int]]) -> list[FillRow]:
+def _fill_rows(
+    table: FillTable, moments: npt.NDArray[np.int64], chosen: range, legs: Sequence[tuple[str, int]]
+) -> list[FillRow]:
     part = slice(chosen.start, chosen.stop)
-    times, days = wall_clock(table.start[part]), iso_days(table.trading_day[part])
+    times, days = wall_clock(moments[part]), iso_days(table.trading_day[part])
     return [
         FillRow(
             number=form.count(row + 1),

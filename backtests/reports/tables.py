@@ -1,7 +1,8 @@
 """The CSV files of a run: one row a fill, one row a trading day. UTF-8, comma, one header line, LF."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import TextIO
 
 import numpy as np
@@ -18,6 +19,7 @@ DRAWDOWN_PLACES = 12
 EQUITY_HEADER = ("trading_day", "equity", "net_profit", "commission", "slippage", "drawdown")
 
 Row = tuple[str, ...]
+NOTHING: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def direction_name(direction: int) -> str:
@@ -74,9 +76,11 @@ def write_fills_csv(file: TextIO, fills: FillTable, *instruments: str) -> None:
     _write(file, FILL_HEADER, fill_rows(fills, *instruments))
 
 
-def write_equity_csv(file: TextIO, days: DayTable) -> None:
-    """Write the trading days of a run to ``file``, opened with ``newline=""``."""
-    _write(file, EQUITY_HEADER, equity_rows(days))
+def write_equity_csv(file: TextIO, days: DayTable, further: Mapping[str, np.ndarray] = NOTHING) -> None:
+    """Write the trading days of a run to ``file``, opened with ``newline=""``; ``further`` columns follow by name."""
+    more = [map(plain, column.astype(np.float64).tolist()) for column in further.values()]
+    rows = ((*row, *others) for row, *others in zip(equity_rows(days), *more, strict=True))
+    _write(file, (*EQUITY_HEADER, *further), rows)
 
 
 def _write(file: TextIO, header: Row, rows: Iterable[Row]) -> None:

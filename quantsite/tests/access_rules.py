@@ -244,6 +244,7 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
     "export_ticks": (STAFF, ("--instrument", "rb9901.SHFE", "--output", "never.csv")),
     "backfill_bars": (RESEARCH, ("--instrument", "rb9901.SHFE")),
     "archive_ticks": (ADMIN, ("--dry-run",)),
+    "analyse_fills": (RESEARCH, ("{csv}",)),  # no file of fills: said to those who may ask
     "compare": (RESEARCH, ("1", "2")),  # which runs a researcher may see is asked after
     "check_strategy": (RESEARCH, ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--cuts", "1")),
     # A grid that counts backwards is refused, after the question who asks: nothing is computed.

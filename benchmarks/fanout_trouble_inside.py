@@ -110,6 +110,7 @@ class Crowd:
         """The process has ended."""
         self._say("end")
         await self._process.wait()
+        await asyncio.sleep(3.0)  # the server tidies up
 
     def _say(self, line: str) -> None:
         if self._process.stdin is not None:

@@ -28,7 +28,6 @@ from trading.book_rows import (
     track,
 )
 from trading.changes import Changes, PositionKey, write
-from trading.choices import StatusName
 from trading.domain import events
 from trading.domain.account_book import BookedFill
 from trading.domain.account_orders import Part
@@ -42,6 +41,9 @@ from trading.shapes import Shape, fill_shape, funds_shape, order_shape, position
 from trading.statements import statement_shape
 
 log = structlog.get_logger(__name__)
+
+PRE = "pre_settlements"
+"""Where the state keeps the previous settlement prices of the running day."""
 
 
 class Keeper:
@@ -68,21 +70,18 @@ class Keeper:
         self.broker = broker_terms(self.account)
         self.settled_day, self.book = read_book(self.account, self.state.trading_day, self.broker, self.facts)
         self.orders = {row.pk: track(row) for row in Order.objects.kept_by(self.account)}
-        for tracked in self.orders.values():
-            self._restore(tracked)
+        for code in self.working_codes():
+            self.know(code)
         rows = Position.objects.filter(account=self.account).select_related("account", "instrument")
         self.positions: dict[PositionKey, Position] = {(row.instrument.code, row.side): row for row in rows}
-        for (code, _side), row in self.positions.items():
-            if row.last_price is not None and self.trading_day:
-                self.price(code, float(row.last_price))
+        self._reprice()
+        for tracked in self.orders.values():
+            self.book.restore(*restored_order(tracked))
 
     def rebuild(self, without: BalanceSnapshot) -> None:
         """The book as it stood before a settlement that is being undone."""
-        rows = {code: row.last_price for (code, _side), row in self.positions.items()}
         self.settled_day, self.book = read_book(self.account, self.trading_day, self.broker, self.facts, without)
-        for code, price in rows.items():
-            if price is not None:
-                self.price(code, float(price))
+        self._reprice()
 
     def statement_at(self, prices: Mapping[str, float]) -> dict[str, Any]:
         """What a settlement at these prices would say; the keeper is of no further use."""
@@ -107,6 +106,7 @@ class Keeper:
     def begin_day(self, day: date) -> None:
         """Trade on ``day`` from now on; everything held is costed by its terms."""
         self.state.trading_day = day
+        self.pre_settlements.clear()
         self.facts.forget_days_before(day)
         for code in {*self.held_codes(), *self.working_codes()}:
             self.know(code)
@@ -117,6 +117,11 @@ class Keeper:
         if day is None:
             raise ValueError("no trading day runs yet")
         self.book.set_terms(code, self.facts.contract(code).exchange, day, self.facts.terms(code, day))
+
+    def settled_before(self, code: str, price: float) -> None:
+        """The previous settlement price of an instrument, for the running day; it is kept with the state."""
+        self.pre_settlements[code] = price
+        self.book.set_pre_settlement(code, price)
 
     def price(self, code: str, last: float, average: float = math.nan) -> None:
         """Mark an instrument that the account knows."""
@@ -234,11 +239,12 @@ class Keeper:
 
         Raises :class:`LeaseLostError` and database errors, after which this keeper is of no use any more.
         """
-        moved = positions is not None and positions != self.state.positions
+        kept = {name: value for name, value in self.state.positions.items() if name != PRE}
+        moved = positions is not None and positions != kept
         if not self.changes and not moved:
             return False
         if positions is not None:
-            self.state.positions = dict(positions)
+            self.state.positions = {**positions, PRE: dict(self.pre_settlements)}
         changes, self.changes = self.changes, Changes()
         write(self.state, self.committed, changes)
         self.committed = self.state.last_seq
@@ -315,12 +321,15 @@ class Keeper:
         row = Order.objects.select_related("account", "instrument").filter(account=self.account, pk=order_id).first()
         return None if row is None else self.adopt(row)
 
-    def _restore(self, tracked: Tracked) -> None:
-        if tracked.row.status == StatusName.PENDING:
-            return
-        self.know(tracked.row.instrument.code)
-        order, parts = restored_order(tracked)
-        self.book.restore(order, parts)
+    def _reprice(self) -> None:
+        """The prices that the rows were marked at, and the previous settlements of the running day."""
+        self.pre_settlements: dict[str, float] = dict(self.state.positions.get(PRE, {}))
+        for code, price in self.pre_settlements.items():
+            if code in self.book.known:
+                self.book.set_pre_settlement(code, price)
+        for (code, _side), row in self.positions.items():
+            if row.last_price is not None:
+                self.price(code, float(row.last_price))
 
     def _changed_positions(self, codes: Sequence[str]) -> list[Shape]:
         """The rows of these instruments as they stand now, where they differ from what was told before."""

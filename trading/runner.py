@@ -320,7 +320,7 @@ class AccountLoop:
             return
         self.keeper.price(code, tick.last, tick.average)
         if tick.pre_settlement > 0 and not self.keeper.holds(code):
-            self.keeper.book.set_pre_settlement(code, tick.pre_settlement)
+            self.keeper.settled_before(code, tick.pre_settlement)
 
     def _open_day(self, moment: Moment) -> None:
         """Begin the market's trading day for the account; the one before is settled first, if nobody has."""

@@ -15,7 +15,7 @@ warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume sy
 
 http = get_asgi_application()  # sets Django up: consumers and sockets may be imported only after it
 
-CONSUMERS = ("marketdata.consumers", "backtests.consumers")
+CONSUMERS = ("marketdata.consumers", "trading.consumers", "backtests.consumers")
 
 
 def websocket() -> object:

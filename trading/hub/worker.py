@@ -1,0 +1,99 @@
+"""A thread of the hub that asks the database: with a connection of its own, it waits behind nobody else's work."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+import structlog
+from django.db import connection
+
+log = structlog.get_logger(__name__)
+
+PAUSE_SECONDS = 1.0
+"""Until the next attempt where the database does not answer."""
+
+Call = Callable[[], None]
+
+
+class Post(Protocol):
+    """Runs something on the hub's event loop; False where the loop is gone."""
+
+    def __call__(self, call: Call) -> bool:
+        """Never waits."""
+
+
+class Worker:
+    """Takes calls from others, in their order, and runs them and :meth:`work` in its thread."""
+
+    def __init__(self, name: str, post: Post) -> None:
+        self._post = post
+        self._calls: SimpleQueue[Call] = SimpleQueue()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Come to an end soon; does not wait for it."""
+        self._over.set()
+        self._calls.put(lambda: None)
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the end; whether it has come."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def call(self, what: Call) -> None:
+        """Have something run in the thread; whatever it changes belongs to the thread."""
+        self._calls.put(what)
+
+    def opened(self) -> None:
+        """The thread begins."""
+
+    def closed(self) -> None:
+        """The thread ends."""
+
+    def patience(self) -> float | None:
+        """How long to wait for a call before :meth:`work` is due anyway, in seconds; None: for ever."""
+        return None
+
+    def work(self) -> None:
+        """What is due after the calls that have come."""
+        raise NotImplementedError
+
+    def tell(self, what: Callable[..., None], *given: object) -> None:
+        """Run something on the hub's loop; where there is no loop any more, this ends."""
+        if not self._post(partial(what, *given)):
+            self._over.set()
+
+    def _run(self) -> None:
+        self.opened()
+        try:
+            while not self._over.is_set():
+                self._take()
+                if not self._over.is_set():
+                    self._attempt()
+        finally:
+            connection.close()
+            self.closed()
+
+    def _take(self) -> None:
+        """Run what has been called for; waits for the first of it."""
+        with suppress(Empty):
+            self._calls.get(timeout=self.patience())()
+            while True:
+                self._calls.get_nowait()()
+
+    def _attempt(self) -> None:
+        """Work. Whatever goes wrong is tried again: nothing else would tell the sockets."""
+        try:
+            self.work()
+        except Exception:
+            log.exception("trading sockets wait for the database", thread=self._thread.name)
+            connection.close()
+            self._over.wait(PAUSE_SECONDS)

@@ -5,7 +5,7 @@ from importlib import import_module
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-PARTS = ("metrics", "alarms")
+PARTS = ("metrics", "alarms", "hub.metrics")
 
 
 class TradingConfig(AppConfig):

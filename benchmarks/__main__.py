@@ -12,6 +12,7 @@ NOT_BENCHMARKS = {
     "fanout_server",
     "figures",
     "main_contracts",
+    "private",
     "ready",
     "recorded_ticks",
     "walk",

@@ -2,15 +2,7 @@
 
 import sys
 
-from benchmarks.tick_store import on, on_postgres
-
-INSIDE = "benchmarks.indicators_inside"
-
-
-def main() -> int:
-    """Both databases, one after the other."""
-    return on_postgres(INSIDE) or on({"DATABASE_URL": ""}, INSIDE)
-
+from benchmarks.private import on_both_databases
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(on_both_databases("benchmarks.indicators_inside"))

@@ -2,13 +2,7 @@
 
 import sys
 
-from benchmarks.tick_store import on_postgres
-
-
-def main() -> int:
-    """On a PostgreSQL server of its own."""
-    return on_postgres("benchmarks.tick_sizes_inside")
-
+from benchmarks.private import on_servers
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(on_servers("benchmarks.tick_sizes_inside", "DATABASE_URL"))

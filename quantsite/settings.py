@@ -262,9 +262,14 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "quantsite.web.problem_schema.add_problems",
     ],
-    "ENUM_NAME_OVERRIDES": {  # two fields called kind
+    "ENUM_NAME_OVERRIDES": {  # several fields called kind, status, offset or type
         "InstrumentKindEnum": ["future", "continuous"],
         "ParameterKindEnum": ["int", "float", "bool", "str"],
+        "RunStatusEnum": "backtests.models.RunStatus",
+        "OrderStatusEnum": "trading.choices.StatusName",
+        "OrderOffsetEnum": "trading.choices.OffsetName",
+        "OrderTypeEnum": "trading.choices.OrderTypeName",
+        "CommandStatusEnum": "trading.choices.CommandStatus",
     },
 }
 

@@ -15,8 +15,9 @@ from marketdata import api as marketdata_api
 from marketdata.quotes import api as quotes_api
 from marketdata.quotes import pages as marketdata_pages
 from quantsite.web import health, pages
+from trading import api as trading_api
 
-APIS = (accounts_api, marketdata_api, quotes_api, backtests_api, optimise_api)
+APIS = (accounts_api, marketdata_api, quotes_api, trading_api, backtests_api, optimise_api)
 
 
 def api_patterns() -> list[URLPattern | URLResolver]:

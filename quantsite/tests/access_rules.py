@@ -215,11 +215,37 @@ OPTIMISATIONS: dict[str, Rule] = {
     "api/v1/walk-forwards/<pk>/cancel/": Rule(post=OWNER),
 }
 
-RULES: dict[str, Rule] = {**PUBLIC, **HOUSE, **CONSOLE, **PEOPLE, **MARKETDATA, **BACKTESTS, **OPTIMISATIONS}
+DEALERS: Audience = WATCH | {"bob"}  # whoever sees the account that is granted to Bob
+
+TRADING: dict[str, Rule] = {
+    "api/v1/orders/": Rule(STAFF, ADMIN | {"bob"}),
+    "api/v1/orders/<pk>/": Rule(DEALERS),
+    "api/v1/orders/<pk>/cancel/": Rule(post=DEALERS),
+    "api/v1/orders/cancel-all/": Rule(post=DEALERS),
+    "api/v1/fills/": Rule(STAFF),
+    "api/v1/fills/<pk>/": Rule(DEALERS),
+    "api/v1/positions/": Rule(STAFF),
+    "api/v1/positions/close/": Rule(post=DEALERS),
+    "api/v1/trading-accounts/": Rule(STAFF),
+    "api/v1/trading-accounts/<code>/": Rule(DEALERS),
+    **{
+        f"api/v1/trading-accounts/<code>/{page}/": Rule(DEALERS)
+        for page in ("history", "equity", "cash", "commands", "commands/<number>")
+    },
+    "api/v1/trading-accounts/<code>/settlement/": Rule(WATCH),
+    **{f"api/v1/trading-accounts/<code>/{verb}/": Rule(post=WATCH) for verb in ("settle", "undo-settlement")},
+    **{
+        f"api/v1/trading-accounts/<code>/{verb}/": Rule(post=ADMIN)
+        for verb in ("deposit", "withdraw", "grant", "revoke")
+    },
+}
+
+RULES: dict[str, Rule] = {**PUBLIC, **HOUSE, **CONSOLE, **PEOPLE, **MARKETDATA, **TRADING, **BACKTESTS, **OPTIMISATIONS}
 
 SOCKETS: dict[str, Audience] = {
     "ws/market/": STAFF,
     "ws/tasks/": RESEARCH,
+    "ws/trading/": STAFF,
 }
 
 SEARCH = ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m")

@@ -48,6 +48,7 @@ from quantsite.asgi import CONSUMERS, application
 from quantsite.common.errors import RefusedError
 from quantsite.testing.cast import make_user
 from quantsite.tests.access_rules import ACTING, ANYONE, OPERATING, PUBLIC, RULES, SOCKETS
+from trading.tests.desk import make_desk
 
 PEOPLE = sorted(ANYONE)
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -137,8 +138,8 @@ class World:
         """The value of one argument."""
         if route in self.keys:
             return self.keys[route]
-        if name in FIXED:
-            return FIXED[name]
+        if name in FIXED or name in self.keys:
+            return FIXED.get(name) or self.keys[name]
         subject = re.match(r"(?:admin/\w+|api/v1)/([\w-]+)/", route)
         assert subject, f"no row for {route}"
         if subject[1] in self.keys:
@@ -202,7 +203,12 @@ def build() -> World:
     search = OptimizationRequest(replace(asked, parameters={"slow": 8}), {"fast": "3:4:1"})
     optimization = optimized(people["alice"], search)
     walk = walked(people["alice"], WalkForwardRequest(search, in_sample=8, out_of_sample=5))
+    desk = make_desk("bobs", people["bob"])
     keys = {
+        "orders": str(desk.order.pk),
+        "fills": str(desk.fill.pk),
+        "trading-accounts": desk.account.code,
+        "number": str(desk.command.pk),
         "admin/r/<content_type_id>/<object_id>/": "1",
         "user": str(victor.pk),
         "users": str(victor.pk),
@@ -227,7 +233,9 @@ def build() -> World:
     secrets = {"canary-wanda", "canary-victor", "canary-alarm", "canary-audit", "canary-login"}
     own = {run.result_hash, optimization.best["result_hash"], optimization.trials.earliest("number").result_hash}
     secrets |= own
-    seen = {"ada": secrets, "rita": {"canary-alarm", "canary-audit", "canary-login"}, "alice": own}
+    secrets.add(desk.account.name)
+    watched = {"canary-alarm", "canary-audit", "canary-login", desk.account.name}
+    seen = {"ada": secrets, "rita": watched, "alice": own, "bob": {desk.account.name}}
     return World(people, keys, {name: frozenset(secrets - seen.get(name, set())) for name in PEOPLE})
 
 

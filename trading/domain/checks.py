@@ -137,8 +137,9 @@ def _type_not_taken(order: Draft, facts: ContractFacts, _day: date) -> Reason | 
     text = say(
         "%(exchange)s takes no %(type)s order, only: %(known)s.", exchange=facts.exchange, type=order.type, known=known
     )
-    near = {OrderType.MARKET: OrderType.BEST, OrderType.BEST: OrderType.MARKET}.get(OrderType(order.type))
-    return Reason("type_not_taken", sentences(text, did_you_mean(near if near in taken else None)), "type")
+    near = OrderType.BEST if order.type == OrderType.MARKET else OrderType.MARKET
+    likely = near.value if near in taken and order.type in {OrderType.MARKET, OrderType.BEST} else None
+    return Reason("type_not_taken", sentences(text, did_you_mean(likely)), "type")
 
 
 def _price_missing(order: Draft, _facts: ContractFacts, _day: date) -> Reason | None:

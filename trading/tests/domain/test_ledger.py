@@ -107,6 +107,19 @@ def test_the_larger_side_alone_is_charged_where_the_instrument_says_so() -> None
     assert ledger.opening_need(RB, Side.LONG, 4000.0, 1.0) == pytest.approx(3200.0 + 5.0)
 
 
+def test_the_need_of_an_opening_counts_the_relief_of_its_group() -> None:
+    grouped = Terms(10.0, FEES, MARGINS, larger_side=True, margin_group="CFFEX.index")
+    ledger = account(terms=grouped)
+    ledger.set_terms(HC, grouped)
+    ledger.open(RB, Side.LONG, 4000.0, 2.0, at=1, trading_day=1)
+    # The short of 4,800 stays below the 8,000 of the long: its fee of 4 + 1 is all it needs.
+    need, before = ledger.opening_need(HC, Side.SHORT, 4000.0, 1.0), ledger.funds.available
+    assert need == pytest.approx(5.0)
+    ledger.open(HC, Side.SHORT, 4000.0, 1.0, at=2, trading_day=1)
+    assert ledger.funds.available == pytest.approx(before - need)
+    assert ledger.opening_need(HC, Side.SHORT, 4000.0, 1.0) == pytest.approx(1600.0 + 5.0)
+
+
 def test_the_need_of_an_opening_is_what_it_takes_out_of_the_available_funds() -> None:
     ledger = account()
     ledger.mark(RB, 4000.0)

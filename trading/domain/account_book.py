@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import NamedTuple, Self
+from typing import Self
 
 from trading.domain.account_document import (
     FUND_ENTRIES,
@@ -20,6 +20,7 @@ from trading.domain.account_document import (
     write_position,
     write_terms,
 )
+from trading.domain.account_fills import BookedFill, booked_fills
 from trading.domain.account_orders import (
     BookOrder,
     Part,
@@ -42,7 +43,7 @@ from trading.domain.account_statement import DayStatement
 from trading.domain.account_working import FreezeRules, Frozen, WorkingOrder, WorkingOrders, freeze_order, side_volume
 from trading.domain.balance import Funds, ProfitAlgorithm
 from trading.domain.freeze import FreezeSetting, freeze_setting_on
-from trading.domain.ledger import Closing, Ledger, Terms
+from trading.domain.ledger import Ledger, Terms
 from trading.domain.margin import MarginPriceType
 from trading.domain.offsets import Direction, Offset, OffsetSetting, Side, lots_hit, setting_on
 
@@ -59,21 +60,6 @@ class BrokerTerms:
     margin_price_type: MarginPriceType = MarginPriceType.PRE_SETTLEMENT
     algorithm: ProfitAlgorithm = ProfitAlgorithm.ALL
     include_close_profit: bool = True
-
-
-class BookedFill(NamedTuple):
-    """What one fill did to lots of one kind: profits in yuan before ``commission``, 0 for an opening.
-
-    ``offset`` is the recorded one: it names the fee that was paid, and replays to the same lots.
-    """
-
-    direction: Direction
-    offset: Offset
-    price: float
-    volume: int
-    commission: float
-    close_profit_by_date: float
-    close_profit_by_trade: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,22 +318,7 @@ class AccountBook:
         closings = self._ledger.close(instrument, closed_side(direction), price, float(volume), choice)
         for closing in closings:
             self.close_profit_by_trade += closing.lot.profit_by_trade
-        return _by_offset(direction, price, closings)
-
-
-def _by_offset(direction: Direction, price: float, closings: Iterable[Closing]) -> list[BookedFill]:
-    """One row for today's lots and one for older ones, in the order in which they were hit."""
-    rows: dict[Offset, BookedFill] = {}
-    for closing in closings:
-        lot = closing.lot
-        before = rows.get(closing.offset) or BookedFill(direction, closing.offset, price, 0, 0.0, 0.0, 0.0)
-        rows[closing.offset] = before._replace(
-            volume=before.volume + int(lot.volume),
-            commission=before.commission + closing.commission,
-            close_profit_by_date=before.close_profit_by_date + lot.profit_by_date,
-            close_profit_by_trade=before.close_profit_by_trade + lot.profit_by_trade,
-        )
-    return list(rows.values())
+        return booked_fills(direction, price, closings)
 
 
 def _positive(amount: float) -> float:

@@ -9,7 +9,6 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import NamedTuple
 
 from quantsite.common.errors import RuleError
@@ -31,37 +30,11 @@ from trading.domain.events import (
     Traded,
     Triggered,
 )
+from trading.domain.order_status import FINAL, WORKING, OrderStatus, OrderType
 
-
-class OrderStatus(StrEnum):
-    """Where an order stands. That a cancel was asked for is a flag beside it: a fill may still come first."""
-
-    PENDING = "pending"  # a row, not looked at yet
-    SUBMITTING = "submitting"  # recorded, about to be handed over
-    SUBMITTED = "submitted"  # handed over, not answered
-    ACCEPTED = "accepted"  # rests at the exchange; a stop order at the gateway, until triggered
-    PARTIALLY_FILLED = "partially_filled"
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    IN_DOUBT = "in_doubt"  # it may or may not be at the exchange
-
-
-class OrderType(StrEnum):
-    """How an order is worked; which exchange takes which is in ``checks.py``."""
-
-    LIMIT = "limit"
-    MARKET = "market"
-    FAK = "fak"
-    FOK = "fok"
-    STOP = "stop"
-    BEST = "best"
-
+__all__ = ["FINAL", "TRANSITIONS", "WORKING", "OrderState", "OrderStatus", "OrderType", "Trade", "table"]
 
 S = OrderStatus
-FINAL = frozenset({S.FILLED, S.CANCELLED, S.REJECTED, S.EXPIRED})
-WORKING = frozenset(OrderStatus) - FINAL
 
 _SENT: dict[type[Event], OrderStatus] = {
     Accepted: S.ACCEPTED,

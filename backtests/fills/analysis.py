@@ -102,7 +102,7 @@ def analyse_fills(actor: "User | None", path: Path, request: FillsRequest) -> An
             record(actor, "fills.analyse", file.name, after=about)
     data_hash = data_hash_of([marks.data_hash for marks in booked.marks])
     result = booked.account.result
-    told = {"fills": file.sha256, "settlement": request.settlement}
+    told = {"fills": file.sha256, "settled_days": list(booked.account.settled)}
     stored = not any(marks.source for marks in booked.marks)
     series = [leg.bars for leg in booked.legs]
     return Analysis(
@@ -198,7 +198,8 @@ def _leg(instrument: Instrument, marks: Marks, request: FillsRequest, fill_days:
     """One instrument with its marks, its settlement prices and what its days cost."""
     days = [*marks.bars.trading_day[[0, -1]].tolist(), *fill_days]
     costs = _costs(instrument, request.costs).over(from_day_number(min(days)), from_day_number(max(days)))
-    settlements = facts_for(instrument, marks.bars).settlements if request.settlement else {}
+    settles = not marks.source if request.settlement is None else request.settlement
+    settlements = facts_for(instrument, marks.bars).settlements if settles else {}
     return Leg(instrument.code, marks.bars, costs, Facts(settlements=settlements))
 
 

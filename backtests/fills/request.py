@@ -17,7 +17,8 @@ class FillsRequest:
     ``capital`` in yuan; ``costs`` hold for every instrument of the file. ``marks`` are files of bars by instrument
     (:data:`ANY` where it is the only one); what has none is marked by its stored bars. ``interval`` is that of the
     bars, '' for the stored ones that reach furthest; ``bar_time`` (``start`` or ``end``) that of the files.
-    ``settlement`` marks a day at its stored settlement price where there is one.
+    ``settlement`` marks a day at its stored settlement price where there is one, ``None`` only what is marked by
+    stored bars: a file says itself what counts.
     """
 
     capital: float = DEFAULT_CAPITAL
@@ -25,4 +26,4 @@ class FillsRequest:
     marks: Mapping[str, Path] = field(default_factory=dict)
     interval: str = ""
     bar_time: str = ""
-    settlement: bool = True
+    settlement: bool | None = None

@@ -18,7 +18,7 @@ from marketdata.column_files import write_whole
 def marks_file(text: str) -> tuple[str, Path]:
     """``CODE=FILE``, or ``FILE`` alone for the one instrument that there is."""
     code, equals, file = text.partition("=")
-    return (code.strip(), Path(file)) if equals else (ANY, Path(text))
+    return (code.strip(), Path(file)) if equals and not Path(text).exists() else (ANY, Path(text))
 
 
 class Command(ActorCommand):
@@ -70,8 +70,8 @@ class Command(ActorCommand):
         marks.add_argument(
             "--mark-at",
             choices=["settlement", "last"],
-            default="settlement",
-            help="settlement: stored settlement prices first, then the day's last bar; last: bars alone (settlement)",
+            help="stored settlement prices first, or the day's last bar alone (default: settlement for stored bars, "
+            "last for a file of marks)",
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -83,7 +83,7 @@ class Command(ActorCommand):
             marks=dict(options["marks"]),
             interval=options["interval"],
             bar_time=options["bar_time"],
-            settlement=options["mark_at"] == "settlement",
+            settlement=None if options["mark_at"] is None else options["mark_at"] == "settlement",
         )
         analysis = analyse_fills(self.actor, options["file"], request)
         bodies = {name: MAKERS[name][form](analysis) for name, form in forms.items()}

@@ -3,6 +3,7 @@
 A page, socket or command that is added without a rule fails here, and so does a rule that leads nowhere.
 """
 
+import asyncio
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -326,7 +327,8 @@ def deeds() -> int:
 @pytest.mark.parametrize("path", [*SOCKETS, "ws/nothing/"])
 async def test_every_socket_lets_in_who_may_and_nobody_else(path: str) -> None:
     people = await in_thread(cast)
-    ends = {who: await end_of(path, people.get(who)) for who in PEOPLE}
+    codes = await asyncio.gather(*(end_of(path, people.get(who)) for who in PEOPLE))
+    ends = dict(zip(PEOPLE, codes, strict=True))
     known = 4403 if path in SOCKETS else 4404
     audience = SOCKETS.get(path, frozenset())
     assert ends == {who: None if who in audience else 4401 if who == "stranger" else known for who in PEOPLE}

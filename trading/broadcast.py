@@ -17,7 +17,6 @@ from trading.hub.listener import Listener, Subscription
 from trading.hub.messages import ACCOUNT, listing, refusal
 from trading.hub.opener import Opened, Opener
 from trading.hub.reader import News, Reader
-from trading.hub.worker import Call
 
 log = structlog.get_logger(__name__)
 
@@ -33,8 +32,8 @@ class TradingHub:
         self._loop = loop
         self.listeners: set[Listener] = set()
         self.channels: dict[int, Channel] = {}
-        self._reader = Reader(self._post, self._on_news, self._on_sights)
-        self._opener = Opener(self._post, self._reader.admit, self._refuse)
+        self._reader = Reader(loop, self._on_news, self._on_sights)
+        self._opener = Opener(loop, self._reader.admit, self._refuse)
         self._begun = False
 
     # --- connections ---------------------------------------------------------------------------------------
@@ -116,13 +115,6 @@ class TradingHub:
         return self._reader.join(seconds) and self._opener.join(seconds)
 
     # --- what the threads hand over --------------------------------------------------------------------------
-
-    def _post(self, call: Call) -> bool:
-        try:
-            self._loop.call_soon_threadsafe(call)
-        except RuntimeError:  # the loop is closed
-            return False
-        return True
 
     def _on_news(self, news: News) -> None:
         """Tell what is new to those who may see it; then begin the subscriptions that came with it."""

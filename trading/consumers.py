@@ -20,11 +20,14 @@ from marketdata.hub.queue import QueueWriter
 from quantsite.web.direct import writer_of
 from quantsite.web.renderers import dumps
 from quantsite.web.sockets import ConsoleConsumer
-from trading.account_models import VIEW
+from quantsite.web.together import Together
 from trading.broadcast import hub
+from trading.hub import rows
 from trading.hub.listener import Listener
 from trading.hub.messages import Message, refusal
 from trading.hub.names import parse_wish
+
+_listeners: Together[int, bool] = Together(rows.who_listens)
 
 
 class TradingConsumer(ConsoleConsumer):
@@ -62,9 +65,9 @@ class TradingConsumer(ConsoleConsumer):
             await self.queue.stop()
             self.queue = None
 
-    def may_listen(self) -> bool:
+    async def ask_may_listen(self) -> bool:
         """Whether the user's role includes trading accounts; which of them is asked with every event."""
-        return bool(self.scope["user"].has_perm(f"trading.{VIEW}"))
+        return await _listeners.ask(self.scope["user"].pk)
 
     def refused(self) -> None:
         """A role without trading accounts asked to listen: the audit trail has it."""

@@ -4,6 +4,7 @@ Read by a thread of its own, for large ones take a while; :class:`~trading.hub.r
 them, and hands them to the hub.
 """
 
+from asyncio import AbstractEventLoop
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from trading.hub import rows
 from trading.hub.figures import FIGURES
 from trading.hub.listener import Subscription
 from trading.hub.messages import Message, snapshot, update
-from trading.hub.worker import Post, Worker
+from trading.hub.worker import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -43,9 +44,11 @@ class Opened:
 class Opener(Worker):
     """Opens subscriptions: those to the same account that come at once share one snapshot."""
 
-    def __init__(self, post: Post, opened: Callable[[Opened], None], refused: Callable[[Subscription], None]) -> None:
+    def __init__(
+        self, loop: AbstractEventLoop, opened: Callable[[Opened], None], refused: Callable[[Subscription], None]
+    ) -> None:
         """``opened`` is called in this thread, ``refused`` on the hub's loop."""
-        super().__init__("trading-opener", post)
+        super().__init__("trading-opener", loop)
         self._done = opened
         self._refused = refused
         self._waiting: list[Subscription] = []

@@ -6,6 +6,7 @@ away reaches anybody, however the two commits fall.
 """
 
 import time
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,7 @@ import structlog
 from trading.hub import rows
 from trading.hub.messages import Message, update
 from trading.hub.opener import Opened
-from trading.hub.worker import Post, Worker
+from trading.hub.worker import Worker
 from trading.wake import EVENTS, Bell
 
 log = structlog.get_logger(__name__)
@@ -58,9 +59,12 @@ class Reader(Worker):
     """Reads what is new on accounts, and hands it to ``on_news``; ``on_sights`` hears which accounts people see."""
 
     def __init__(
-        self, post: Post, on_news: Callable[[News], None], on_sights: Callable[[dict[int, frozenset[str]]], None]
+        self,
+        loop: AbstractEventLoop,
+        on_news: Callable[[News], None],
+        on_sights: Callable[[dict[int, frozenset[str]]], None],
     ) -> None:
-        super().__init__("trading-events", post)
+        super().__init__("trading-events", loop)
         self._on_news = on_news
         self._on_sights = on_sights
         self._bell = Bell(EVENTS, self.wake)

@@ -147,6 +147,13 @@ def _fills(account: int, day: date | None) -> tuple[list[Fill], bool]:
 # --- who sees what ---------------------------------------------------------------------------------------------
 
 
+def who_listens(users: Collection[int]) -> dict[int, bool]:
+    """Whether each of these people is active and has a role that includes accounts, whichever."""
+    asked = set(users)
+    found = set(User.objects.filter(_holds(VIEW), pk__in=asked, is_active=True).values_list("pk", flat=True))
+    return {user: user in found for user in asked}
+
+
 def sights(users: Collection[int]) -> dict[int, set[int]]:
     """The accounts that each of these people may see now; ``EVERY`` among them for those who see all."""
     seen: dict[int, set[int]] = {user: set() for user in users}

@@ -1,11 +1,11 @@
 """A thread of the hub that asks the database: with a connection of its own, it waits behind nobody else's work."""
 
 import threading
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Protocol
 
 import structlog
 from django.db import connection
@@ -14,22 +14,17 @@ log = structlog.get_logger(__name__)
 
 PAUSE_SECONDS = 1.0
 """Until the next attempt where the database does not answer."""
+IDLE_SECONDS = 5.0
+"""How often a thread that nobody calls looks whether its loop is there still."""
 
 Call = Callable[[], None]
 
 
-class Post(Protocol):
-    """Runs something on the hub's event loop; False where the loop is gone."""
-
-    def __call__(self, call: Call) -> bool:
-        """Never waits."""
-
-
 class Worker:
-    """Takes calls from others, in their order, and runs them and :meth:`work` in its thread."""
+    """Takes calls from others, in their order, and runs them and :meth:`work` in its thread; ends with the loop."""
 
-    def __init__(self, name: str, post: Post) -> None:
-        self._post = post
+    def __init__(self, name: str, loop: AbstractEventLoop) -> None:
+        self._loop = loop
         self._calls: SimpleQueue[Call] = SimpleQueue()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -58,23 +53,23 @@ class Worker:
     def closed(self) -> None:
         """The thread ends."""
 
-    def patience(self) -> float | None:
-        """How long to wait for a call before :meth:`work` is due anyway, in seconds; None: for ever."""
-        return None
+    def patience(self) -> float:
+        """How long to wait for a call before :meth:`work` is due anyway, in seconds."""
+        return IDLE_SECONDS
 
     def work(self) -> None:
         """What is due after the calls that have come."""
         raise NotImplementedError
 
     def tell(self, what: Callable[..., None], *given: object) -> None:
-        """Run something on the hub's loop; where there is no loop any more, this ends."""
-        if not self._post(partial(what, *given)):
-            self._over.set()
+        """Run something on the hub's loop, soon."""
+        with suppress(RuntimeError):  # the loop has been closed: so nobody is connected
+            self._loop.call_soon_threadsafe(partial(what, *given))
 
     def _run(self) -> None:
         self.opened()
         try:
-            while not self._over.is_set():
+            while not self._over.is_set() and not self._loop.is_closed():
                 self._take()
                 if not self._over.is_set():
                     self._attempt()

@@ -302,7 +302,9 @@ def test_one_question_answers_as_the_query_set_does(
     root = User.objects.create_superuser("root", "root@example.com", "x")
     people = [User.objects.get(pk=user.pk) for user in (ada, alice, bob, charlie, rita, gone, root)]
     sights = rows.sights([user.pk for user in people])
+    listens = rows.who_listens([user.pk for user in people])
     for user in people:
+        assert listens[user.pk] == user.has_perm("trading.view_tradingaccount")
         seen = set(TradingAccount.objects.visible_to(user).values_list("pk", flat=True))
         every = {account.pk, other.pk, third.pk}
         assert (every if rows.EVERY in sights[user.pk] else sights[user.pk]) == seen, user.username

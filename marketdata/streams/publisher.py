@@ -170,7 +170,9 @@ class Publisher:
             self._joined = False
             raise
         else:
+            self._note_success()  # first: whoever waits until all has arrived must not find trouble that is over
             self._settle(frames[-1].number)
+            return
         self._note_success()
 
     def _join(self) -> None:

@@ -51,5 +51,5 @@ def clock_reason(keeper: Keeper, order: Order, moment: Moment) -> Reason | None:
 
 def price_limits(market: Market, code: str) -> tuple[float, float]:
     """The day's upper and lower price limits as the newest tick tells them; NaN where it does not."""
-    tick = market.ticks.get(code)
+    tick = market.tick(code)
     return (nan, nan) if tick is None else (tick.upper_limit or nan, tick.lower_limit or nan)

@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from queue import Full, Queue
 
 import structlog
 
-from marketdata.domain.ticks import BACKWARD, STALE, Clock, Message, SettlementMessage, Tick, unframe
+from marketdata.domain.ticks import BACKWARD, STALE, Clock, Message, Tick, unframe
+from marketdata.live_models import InstrumentFeed
 from marketdata.stream import Reader, UnreachableError, newest_id, oldest_id, parse_id, reader, sources, tail
 
 log = structlog.get_logger(__name__)
@@ -35,39 +36,45 @@ class SourceClock:
 
 
 class Market:
-    """The newest of everything that was read. One thread only."""
+    """The newest of everything that was read, by source. One thread only.
+
+    An instrument has one source at a time, which its row of ``InstrumentFeed`` names; what other streams still hold of
+    it (a replay of last week) counts for nothing.
+    """
 
     def __init__(self) -> None:
-        self.ticks: dict[str, Tick] = {}
-        self.clocks: dict[str, SourceClock] = {}
-        self.source_of: dict[str, str] = {}
-        self.settlements: dict[tuple[str, int], float] = {}
+        self._ticks: dict[tuple[str, str], Tick] = {}
+        self._clocks: dict[str, SourceClock] = {}
+        self._source_of: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Read who publishes what."""
+        self._source_of = dict(InstrumentFeed.objects.values_list("instrument__code", "source"))
 
     def take(self, source: str, message: Message) -> None:
         """Take one message in."""
         if isinstance(message, Tick):
-            if not (message.flags & (BACKWARD | STALE)) or message.instrument not in self.ticks:
-                self.ticks[message.instrument] = message
-                self.source_of[message.instrument] = source
+            key = (source, message.instrument)
+            if not (message.flags & (BACKWARD | STALE)) or key not in self._ticks:
+                self._ticks[key] = message
         elif isinstance(message, Clock):
-            self.clocks[source] = SourceClock(message)
-        elif isinstance(message, SettlementMessage):
-            self.settlements[message.instrument, message.trading_day] = message.settlement
+            self._clocks[source] = SourceClock(message)
+
+    def comes_from(self, source: str, code: str) -> bool:
+        """Whether a source is the one that publishes an instrument."""
+        return self._source_of.get(code) == source
+
+    def tick(self, code: str) -> Tick | None:
+        """The newest tick of an instrument; None where nobody publishes it, or none has come."""
+        return self._ticks.get((self._source_of.get(code, ""), code))
 
     def now(self, code: str) -> int | None:
         """The market clock (ns UTC) of the source that publishes an instrument; None where none has told."""
-        source = self.source_of.get(code)
-        clock = None if source is None else self.clocks.get(source)
+        clock = self._clocks.get(self._source_of.get(code, ""))
         if clock is None:
             return None
-        return max(clock.now(), self.ticks[code].time)
-
-
-class Frame(tuple[str, str, bytes]):
-    """Source, id in its stream, bytes."""
-
-
-Put = Callable[[tuple[str, str, bytes]], bool]
+        tick = self.tick(code)
+        return clock.now() if tick is None else max(clock.now(), tick.time)
 
 
 class Follower:

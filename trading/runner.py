@@ -129,7 +129,7 @@ class AccountLoop:
     def __enter__(self) -> "AccountLoop":
         self.keeper.claim()
         self.keeper.load()
-        self.gateway: Gateway = gateway_for(self.account, self.keeper.facts)
+        self.gateway: Gateway = gateway_for(self.account, self.keeper.facts, self.market)
         self._restore()
         self._follower = Follower(self._queue, self.positions).start()
         self._bell = Bell(f"{INBOX}{self.account.pk}", self._ring).start()
@@ -155,6 +155,16 @@ class AccountLoop:
             self._marked = now
             self._tend()
 
+    def now_everything(self) -> None:
+        """Do what waits and what is due once a second, at once."""
+        self._commands()
+        self._tend()
+
+    def abandon(self) -> None:
+        """Let go without another word to rows or exchange, as a process does that is killed."""
+        self._bell.close()
+        self._follower.close()
+
     # --- the market ----------------------------------------------------------------------------------------------
 
     def _restore(self) -> None:
@@ -162,6 +172,7 @@ class AccountLoop:
         state = self.keeper.state
         kept = state.positions.get("streams", {})
         tracked = list(self.keeper.orders.values())
+        self.market.look()
         self.positions, lost = starting_points(kept, resume=bool(tracked), market=self.market)
         if lost:
             alarms.tell_gap(self.account, lost)
@@ -200,9 +211,13 @@ class AccountLoop:
             for message in unframe(data):
                 self.market.take(source, message)
                 if isinstance(message, Tick) and message.instrument in working:
-                    self.gateway.on_tick(message)
+                    self._match_tick(source, message)
             self.positions[source] = name
         self._answers()
+
+    def _match_tick(self, source: str, tick: Tick) -> None:
+        if self.market.comes_from(source, tick.instrument):
+            self.gateway.on_tick(tick)
 
     def _answers(self, *, force: bool = False) -> None:
         """Take what the gateway reports into the book; without any there is nothing to store."""
@@ -272,6 +287,8 @@ class AccountLoop:
         tracked = self.keeper.adopt(order)
         now = self.market.now(order.instrument.code)
         at = now or time.time_ns()
+        if now is None:
+            self.market.look()
         try:
             moment = market_moment(self.keeper, self.market, order.instrument.code)
             reason = clock_reason(self.keeper, order, moment)
@@ -315,7 +332,7 @@ class AccountLoop:
         """Have the terms of an instrument, and its prices as the newest tick tells them."""
         if code not in self.keeper.book.known:
             self.keeper.know(code)
-        tick = self.market.ticks.get(code)
+        tick = self.market.tick(code)
         if tick is None:
             return
         self.keeper.price(code, tick.last, tick.average)
@@ -342,13 +359,14 @@ class AccountLoop:
 
     def _tend(self) -> None:
         """Once a second: clocks move on, orders of a day that is over expire, positions are marked."""
+        self.market.look()
         for code in self.keeper.working_codes():
             self._tend_orders(code)
         self._cancels()
         self._answers()
         held = self.keeper.held_codes()
         for code in held:
-            tick = self.market.ticks.get(code)
+            tick = self.market.tick(code)
             if tick is not None and not tick.flags and self._same_day(tick):
                 self.keeper.price(code, tick.last, tick.average)
         self._roll_days(held)

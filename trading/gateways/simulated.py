@@ -16,6 +16,7 @@ from trading.domain.simulated.orders import MatchingRules, MatchOrder
 from trading.domain.simulated.outcomes import Reason
 
 ContractOf = Callable[[str], Contract]
+LatestTick = Callable[[str], Tick | None]
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Tick).decode
@@ -24,9 +25,10 @@ _decode = msgspec.msgpack.Decoder(Tick).decode
 class SimulatedGateway:
     """Orders of one account against the ticks of any feed."""
 
-    def __init__(self, rules: MatchingRules, contract_of: ContractOf) -> None:
+    def __init__(self, rules: MatchingRules, contract_of: ContractOf, latest_tick: LatestTick) -> None:
         self._rules = rules
         self._contract_of = contract_of
+        self._latest_tick = latest_tick
         self._matchers: dict[str, InstrumentMatcher] = {}
         self._instrument_of: dict[int, str] = {}
         self._days: dict[str, int] = {}
@@ -49,7 +51,11 @@ class SimulatedGateway:
     def send(self, order: Outgoing, now: int) -> None:
         """The order is on its way; without latency it has arrived already."""
         self._instrument_of[order.order_id] = order.instrument
-        self._take(self._matcher(order.instrument).submit(_match_order(order), now))
+        matcher = self._matcher(order.instrument)
+        tick = self._latest_tick(order.instrument)
+        if not len(matcher) and tick is not None:  # nobody gave it ticks while it had no orders
+            self.on_tick(tick)
+        self._take(matcher.submit(_match_order(order), now))
 
     def cancel(self, order_id: int, now: int) -> None:
         """So is the cancel."""

@@ -28,6 +28,7 @@ from backtests.models import (
 from backtests.request_checks import check_request
 from backtests.requests import CostOptions, RunRequest
 from backtests.rule_options import RULE_OPTIONS, WORDS, RuleOption, rules_from
+from backtests.tick_days import TICK
 from marketdata.domain.intervals import COMMON_INTERVALS
 from marketdata.models import BarCoverage, Instrument
 from quantsite.common.errors import RuleError
@@ -92,7 +93,7 @@ class NewRunForm(forms.ModelForm[BacktestRun]):
         stored = BarCoverage.objects.filter(bars__gt=0).values_list("interval", flat=True)
         intervals = sorted(set(stored), key=_length) or COMMON_INTERVALS
         self._choice("strategy").choices = [(name, name) for name in registry.names()]
-        self._choice("interval").choices = [(name, name) for name in intervals]
+        self._choice("interval").choices = [*((name, name) for name in intervals), (TICK, _("every tick"))]
 
     def _choice(self, name: str) -> forms.ChoiceField:
         field = self.fields[name]
@@ -105,7 +106,7 @@ class NewRunForm(forms.ModelForm[BacktestRun]):
         cleaned = super().clean() or {}
         if not self.errors:
             try:
-                check_request(self.to_request())
+                check_request(self.to_request(), ticks=True)
             except RuleError as error:
                 for name, text in (error.fields or {"": error.text}).items():
                     self.add_error(self._field_of(name), text)

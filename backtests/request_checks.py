@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from backtests.requests import CostOptions, RunRequest
 from backtests.rule_checks import check_form, check_rules
 from backtests.run_costs import cost_table
+from backtests.tick_checks import check_driven_by_ticks, check_ticks
+from backtests.tick_days import TICK
 from marketdata.domain.intervals import interval_name, parse_interval
 from marketdata.models import BarCoverage, Instrument
 from quantsite.common.errors import RuleError
@@ -70,18 +72,22 @@ class _Faults:
             return None
 
 
-def check_request(request: RunRequest) -> CheckedRequest:
-    """The request made ready to be stored. Raises ``RuleError`` whose ``fields`` name every refused input."""
+def check_request(request: RunRequest, *, ticks: bool = False) -> CheckedRequest:
+    """The request made ready to be stored; only with ``ticks`` it may ask for a run on ticks.
+
+    Raises ``RuleError`` whose ``fields`` name every refused input.
+    """
     faults = _Faults()
     parameters = faults.collect("parameters", lambda: _parameters(request))
-    interval = faults.collect("interval", lambda: interval_name(parse_interval(request.interval)))
+    on_ticks = ticks and request.interval == TICK
+    interval = TICK if on_ticks else faults.collect("interval", lambda: _interval(request))
     if parameters is not None:
-        faults.collect("form", lambda: check_form(request))
+        faults.collect("form", lambda: (check_driven_by_ticks if on_ticks else check_form)(request))
         faults.collect("instrument", lambda: _check_legs(request))
     instruments = _instruments(request, faults)
     if interval:
         for instrument in instruments:
-            faults.collect("interval", partial(_check_bars, request, instrument, interval))
+            faults.collect("interval", partial(_check_data, request, instrument, interval))
     for instrument in instruments:
         faults.collect("costs", partial(_check_costs, request, instrument))
     _check_money(request, faults)
@@ -139,15 +145,23 @@ def _instrument(code: str) -> Instrument:
     raise RuleError("unknown_instrument", text + hint, fields={"instrument": text + hint})
 
 
-def _check_bars(request: RunRequest, instrument: Instrument, interval: str) -> None:
-    """There must be bars between the days asked for."""
-    cover = coverage_of(instrument, interval)
+def _interval(request: RunRequest) -> str:
+    """The one name of the bars' interval."""
+    return interval_name(parse_interval(request.interval))
+
+
+def _check_data(request: RunRequest, instrument: Instrument, interval: str) -> None:
+    """There must be bars, or ticks, between the days asked for."""
+    cover = None if interval == TICK else coverage_of(instrument, interval)
     if request.start and request.end and request.start > request.end:
         text = _("The first day %(start)s lies after the last day %(end)s.") % {
             "start": request.start,
             "end": request.end,
         }
         raise RuleError("invalid_period", text, fields={"start": text})
+    if cover is None:
+        check_ticks(request, instrument)
+        return
     after = request.start and cover.last_day and request.start > cover.last_day
     before = request.end and cover.first_day and request.end < cover.first_day
     if after or before:

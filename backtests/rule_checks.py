@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from backtests.domain.rules import Adjust, Sessions
+from backtests.domain.rules import ON_TICKS, Adjust, Sessions
 from backtests.requests import RunRequest
+from backtests.tick_days import TICK
 from marketdata.daily_facts import ContractRoll, DailySettlement
 from marketdata.domain.instrument import InstrumentKind
 from marketdata.domain.intervals import DAY
@@ -20,6 +21,9 @@ from strategies.domain.forms import forms
 def check_form(request: RunRequest) -> None:
     """The form must be one that the strategy can be driven in. Raises ``RuleError`` ``unknown_form``."""
     known = [form.value for form in forms(registry.get(request.strategy))]
+    if not known:
+        text = _("%(strategy)s decides on ticks only: ask for the interval tick.") % {"strategy": request.strategy}
+        raise RuleError("ticks_only", text, fields={"interval": text})
     if request.form and request.form not in known:
         text = _("%(strategy)s has no form %(form)s: it has %(known)s.") % {
             "strategy": request.strategy,
@@ -41,9 +45,15 @@ def check_rules(request: RunRequest, instruments: Sequence[Instrument], interval
         "expiry": _expiry_fault(instruments) if rules.expiry else "",
         "sessions": _sessions_fault(rules.sessions, instruments, interval) if rules.sessions != Sessions.ALL else "",
     }
+    if interval != TICK:
+        faults |= {name: _only_on_ticks(name) for name in ON_TICKS & rules.given().keys()}
     found = {name: text for name, text in faults.items() if text}
     if found:
         raise RuleError("rule_without_data", sentences(*dict.fromkeys(found.values())), fields=found)
+
+
+def _only_on_ticks(name: str) -> str:
+    return _("%(name)s is for runs on ticks: leave it out on bars.") % {"name": name}
 
 
 def _lone_limit_fault() -> str:

@@ -12,6 +12,7 @@ from backtests.models import BacktestRun
 from backtests.reports.report_input import ReportInput
 from backtests.result_rows import read_days, read_fills
 from backtests.run_legs import data_hash_of, instruments_of
+from backtests.tick_days import TICK, minutes_of, tick_hash
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.intervals import parse_interval
@@ -26,9 +27,20 @@ DATA_CHANGED = gettext_noop("The stored bars have changed since this run: the pr
 def bars_of(run: BacktestRun) -> tuple[BarSeries, ...]:
     """The bars of the run's period as they are stored now, of each of its instruments, the first one first.
 
+    Of a run on ticks the minutes that they make.
+
     Raises ``RuleError`` for an instrument that is gone.
     """
+    if run.interval == TICK:
+        return (minutes_of(run.instrument, run.start, run.end)[0],)
     return tuple(load(instrument, run.interval, run.start, run.end)[0] for instrument in instruments_of(run))
+
+
+def _data_hash(run: BacktestRun, bars: Sequence[BarSeries]) -> str:
+    """The data hash of the run's data as they are stored now; ``bars`` are those of today."""
+    if run.interval == TICK:
+        return tick_hash(run.instrument, run.start, run.end)
+    return data_hash_of([leg.data_hash() for leg in bars])
 
 
 def statistics_of(run: BacktestRun, annual_days: int) -> dict[str, Any]:
@@ -67,7 +79,7 @@ def report_input(
 ) -> ReportInput:
     """A succeeded run with its rows; with ``bars_of(run)`` a warning if they are no longer the run's."""
     first = bars[0] if bars else None
-    changed = [DATA_CHANGED] if bars and data_hash_of([leg.data_hash() for leg in bars]) != run.data_hash else []
+    changed = [DATA_CHANGED] if bars and _data_hash(run, bars) != run.data_hash else []
     return ReportInput(
         strategy=run.strategy,
         instrument=" + ".join((run.instrument.code, *run.legs)),

@@ -18,6 +18,7 @@ from backtests.domain.result import RunResult
 from backtests.domain.result_hash import result_hash
 from backtests.domain.statistics import standard
 from backtests.domain.statistics_vnpy import vnpy
+from backtests.domain.tick_engine import run_ticks
 from backtests.models import BacktestRun, RunStatus
 from backtests.optimise.lineage import count_trials
 from backtests.result_rows import store_days, store_fills
@@ -25,6 +26,7 @@ from backtests.run_costs import cost_document
 from backtests.run_inputs import RunInputs, inputs_of
 from backtests.run_legs import instruments_of
 from backtests.run_warnings import warnings_of
+from backtests.tick_days import TICK, recorded_days
 from quantsite.common.errors import RuleError
 from quantsite.common.times import ns_to_utc
 from strategies import registry
@@ -119,9 +121,14 @@ def _compute(claim: Claim, clock: _Clock) -> _Outcome:
         quality = data_quality_of(instruments_of(asked), inputs.bars)
     clock.lap("load")
     strategy = registry.create(asked.strategy, asked.parameters)
-    prepared = prepare_legs(inputs.legs, inputs.setup)
-    clock.lap("prepare")
-    result = prepared.run(strategy, heartbeat)
+    if asked.interval == TICK:
+        clock.lap("prepare")
+        days = recorded_days(asked.instrument, asked.start, asked.end)
+        result = run_ticks(days, inputs.legs[0], strategy, inputs.setup, heartbeat)
+    else:
+        prepared = prepare_legs(inputs.legs, inputs.setup)
+        clock.lap("prepare")
+        result = prepared.run(strategy, heartbeat)
     clock.lap("run")
     statistics = _statistics(inputs, result)
     clock.lap("statistics")

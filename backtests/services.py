@@ -55,7 +55,7 @@ def run_again(actor: "User | None", run_id: int) -> BacktestRun:
 def claim_backtest(actor: "User | None", request: RunRequest, worker: str) -> Claim:
     """Store a run that the caller computes himself: it is claimed before anybody else can see it."""
     demand_add(actor)
-    checked = check_request(request)
+    checked = check_request(request, ticks=True)
     with transaction.atomic():
         run = _create(actor, checked)
         claim = take(run.pk, worker)
@@ -67,7 +67,7 @@ def claim_backtest(actor: "User | None", request: RunRequest, worker: str) -> Cl
 
 def _queue(actor: "User | None", request: RunRequest, again_of: BacktestRun | None) -> BacktestRun:
     demand_add(actor)
-    checked = check_request(request)
+    checked = check_request(request, ticks=True)
     with transaction.atomic():
         run = _create(actor, checked, again_of)
         transaction.on_commit(partial(wake, run.pk))

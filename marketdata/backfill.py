@@ -22,7 +22,7 @@ from marketdata.instruments import contract_of, find_instrument, trading_calenda
 from marketdata.live_models import BarNote
 from marketdata.locks import lock_all_bars
 from marketdata.models import Bar, Instrument
-from marketdata.ticks.archive import tick_days
+from marketdata.ticks.days import tick_days
 from marketdata.ticks.models import Tick, TickFile
 from quantsite.common.times import ns_to_utc, utc_to_ns
 

@@ -45,8 +45,8 @@ def check_forms(cls: type[BaseStrategy]) -> None:
     """
     own = own_forms(cls)
     where = f"{cls.__module__}.{cls.__qualname__}"
-    if not own:
-        raise ImportError(f"{where} must implement target_positions, on_wake, on_market_data or on_bars")
+    if not own and not overrides(cls, "on_tick"):
+        raise ImportError(f"{where} must implement target_positions, on_wake, on_market_data, on_bars or on_tick")
     if not overrides(cls, "warm_up"):
         for method in ("target_positions", "flags"):
             if overrides(cls, method):

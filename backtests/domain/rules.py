@@ -44,7 +44,9 @@ class Rules:
     slippage per tick of the bar's range; ``slippage_impact``: ticks at a fill of the bar's whole volume,
     growing with the square root of the share; ``slippage_random``: up to so many ticks more by chance, from
     ``seed``. ``price_limit``: the fraction of the previous settlement at which prices lock where no limits are
-    stored, 0 to use stored limits only. The switches are off unless said.
+    stored, 0 to use stored limits only. ``latency_ms`` and ``ignore_queue`` are of runs on ticks: how long an
+    order or a cancel takes to the exchange, and that nobody is ahead of a resting order at its price. The switches
+    are off unless said.
     """
 
     volume_cap: float = 0.0
@@ -61,6 +63,8 @@ class Rules:
     expiry: bool = False
     sessions: Sessions = Sessions.ALL
     seed: int = 0
+    latency_ms: int = 0
+    ignore_queue: bool = False
 
     def __post_init__(self) -> None:
         """Raises ``RuleError`` ``invalid_rules`` whose ``fields`` name every value that makes no sense."""
@@ -86,6 +90,10 @@ _MOST = {
     "slippage_random": 10_000,
     "price_limit": 1.0,
     "seed": 2**63 - 1,
+    "latency_ms": 60_000,
 }
+
+ON_TICKS = frozenset({"latency_ms", "ignore_queue"})
+"""Rules that only a run on ticks knows; of the others it knows the seed and the settlement prices."""
 
 PLAIN = Rules()

@@ -36,7 +36,9 @@ def add_run_arguments(parser: ArgumentParser) -> None:
         metavar="CODE",
         help="such as rb88.SHFE; repeat for a portfolio on one account",
     )
-    parser.add_argument("--interval", required=True, metavar="TEXT", help="of the bars: 1m, 5m, 1h, 1d ...")
+    parser.add_argument(
+        "--interval", required=True, metavar="TEXT", help="of the bars: 1m, 5m, 1h, 1d ...; tick (of run_backtest)"
+    )
     parser.add_argument("--start", type=trading_day, metavar="DAY", help="first trading day (default: all)")
     parser.add_argument("--end", type=trading_day, metavar="DAY", help="last trading day, included")
     parser.add_argument("--capital", type=float, default=DEFAULT_CAPITAL, help="yuan (default %(default)s)")

@@ -10,6 +10,7 @@ from backtests.domain.result import FillTable
 from backtests.reports.format import tick_places
 from backtests.reports.series import MAX_POINTS, merge_bars, positions, wall_clock_labels, wall_clock_ms
 from marketdata.domain.bars import BarSeries
+from quantsite.common.times import NS_PER_MINUTE
 from trading.domain.offsets import Direction, Offset
 
 Floats = npt.NDArray[np.float64]
@@ -122,7 +123,8 @@ def _within(bars: BarSeries, fills: FillTable) -> Mask:
     """Which fills happened in these bars."""
     if not len(bars):
         return np.zeros(len(fills), dtype=np.bool_)
-    return np.asarray((fills.start >= bars.start[0]) & (fills.start <= bars.start[-1]), dtype=np.bool_)
+    # Fills of a run on ticks carry their own instants, up to a minute after their bar's start.
+    return np.asarray((fills.start >= bars.start[0]) & (fills.start < bars.start[-1] + NS_PER_MINUTE), dtype=np.bool_)
 
 
 def _marks(kind: str, bars: BarSeries, fills: FillTable, within: Longs, size: int) -> FillMarks:

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,6 +24,7 @@ from marketdata.domain.tick_series import TickSeries
 from marketdata.locks import lock_ticks
 from marketdata.models import Instrument
 from marketdata.ticks.alarms import TICK_FILE_DAMAGED, archive_succeeded, tell_archive_failed, tell_file_damaged
+from marketdata.ticks.days import days_with_rows
 from marketdata.ticks.files import DAMAGED, put_in_place, read_ticks, remove_parts, write_beside
 from marketdata.ticks.models import Tick, TickFile
 from marketdata.ticks.partitions import drop_empty_partitions
@@ -84,25 +84,15 @@ def folder() -> Path:
 
 def days_before(before: date) -> Iterator[tuple[Instrument, date]]:
     """Instruments and trading days that have rows before ``before``, by the key's index alone."""
-    oldest = Subquery(_days_of(OuterRef("pk")).values("trading_day")[:1])
+    oldest = Subquery(days_with_rows(OuterRef("pk")).values("trading_day")[:1])
     rows = Instrument.objects.select_related("product").annotate(oldest=oldest).filter(oldest__lt=before)
     for instrument in rows.order_by("pk"):
         day: date | None = instrument.oldest
         while day is not None and day < before:
             yield instrument, day
-            day = _days_of(instrument.pk).filter(trading_day__gt=day).values_list("trading_day", flat=True).first()
-
-
-def tick_days(instrument: Instrument, first: date, last: date) -> list[date]:
-    """The trading days from ``first`` to ``last``, both included, of which there are ticks: rows or a file."""
-    files = TickFile.objects.filter(instrument=instrument, trading_day__range=(first, last))
-    days = set(files.values_list("trading_day", flat=True))
-    rows = _days_of(instrument.pk).filter(trading_day__range=(first, last)).values_list("trading_day", flat=True)
-    day = rows.first()
-    while day is not None:
-        days.add(day)
-        day = rows.filter(trading_day__gt=day).first()
-    return sorted(days)
+            day = (
+                days_with_rows(instrument.pk).filter(trading_day__gt=day).values_list("trading_day", flat=True).first()
+            )
 
 
 def archive_day(instrument: Instrument, day: date) -> TickFile | None:
@@ -176,10 +166,6 @@ def _is_sound(row: TickFile) -> bool:
     except DamagedArchiveError:
         return False
     return True
-
-
-def _days_of(instrument: Any) -> QuerySet[Tick]:
-    return Tick.objects.filter(instrument=instrument).order_by("trading_day", "seq")
 
 
 def _move(run: ArchiveRun, instrument: Instrument, day: date) -> None:

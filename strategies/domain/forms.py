@@ -30,3 +30,9 @@ def forms(cls: type[BaseStrategy]) -> tuple[Form, ...]:
     """The forms in which a host can run the class: its own, and the plain one in any case."""
     own = own_forms(cls)
     return own if not own or Form.PLAIN in own else (*own, Form.PLAIN)
+
+
+def takes_ticks(cls: type[BaseStrategy]) -> bool:
+    """True where a host can drive the class tick by tick: one instrument, and not by wakes alone."""
+    methods = ("on_tick", "on_market_data", "target_positions")
+    return cls.legs == 1 and any(overrides(cls, name) for name in methods)

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marketdata.domain.bars import Bar, BarSeries, FloatColumn
+from marketdata.domain.ticks import Tick
 from strategies.domain.parameters import StrategyParameters
 from trading.domain.offsets import Direction, Offset
 
@@ -215,6 +216,15 @@ class BaseStrategy(ABC):
 
     def on_market_data(self, bar: Bar) -> None:
         """Form 3: take in one closed bar."""
+        raise NotImplementedError
+
+    def on_tick(self, tick: Tick) -> None:
+        """In place of :meth:`on_market_data` where the host has ticks: take in one snapshot of the market.
+
+        Called after the tick was matched against the strategy's orders, and for sound ticks only (none that is stale,
+        goes back or lies outside the sessions). A class that defines it is not driven by its other forms on ticks; one
+        that does not sees each tick that traded as a bar of a single price.
+        """
         raise NotImplementedError
 
     def on_bars(self, bars: tuple[Bar | None, ...]) -> None:

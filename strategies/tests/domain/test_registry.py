@@ -102,7 +102,7 @@ class OneEyed(BaseStrategy):
 @pytest.mark.parametrize(
     ("cls", "missing"),
     [
-        (Unfinished, "must implement target_positions, on_wake, on_market_data or on_bars"),
+        (Unfinished, "must implement target_positions, on_wake, on_market_data, on_bars or on_tick"),
         (NoWarmUp, "implements target_positions: it must state its warm_up"),
         (NoFlagWarmUp, "implements flags: it must state its warm_up"),
         (OneEyed, "trades 2 legs: it must implement on_bars or on_wake"),

@@ -19,6 +19,8 @@ READ_MS = 500
 READ_FRAMES = 50
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 0.2
+SILENT_SECONDS = 30.0
+"""A feed tells its clock every second, whether the market trades or not."""
 
 
 class SourceClock:
@@ -29,6 +31,11 @@ class SourceClock:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.at = time.monotonic()
+
+    @property
+    def silent(self) -> bool:
+        """Whether the source has said nothing for so long that nobody knows what the market does."""
+        return time.monotonic() - self.at > SILENT_SECONDS
 
     def now(self) -> int:
         """The market's instant (ns UTC)."""
@@ -69,9 +76,12 @@ class Market:
         return self._ticks.get((self._source_of.get(code, ""), code))
 
     def now(self, code: str) -> int | None:
-        """The market clock (ns UTC) of the source that publishes an instrument; None where none has told."""
+        """The market clock (ns UTC) of the source that publishes an instrument.
+
+        None where nobody publishes it, or its source has fallen silent.
+        """
         clock = self._clocks.get(self._source_of.get(code, ""))
-        if clock is None:
+        if clock is None or clock.silent:
             return None
         tick = self.tick(code)
         return clock.now() if tick is None else max(clock.now(), tick.time)

@@ -99,6 +99,7 @@ def test_what_funds_positions_clock_and_market_forbid_is_a_rejected_event(table:
 def test_an_instrument_that_nobody_publishes_any_more_has_no_market(table: Bench) -> None:
     order = table.order("buy", "open", 4000.0, 1)
     InstrumentFeed.objects.filter(instrument__code=RB).delete()
+    table.loop.market.look()
     table.turn()
     order.refresh_from_db()
     assert (order.status, order.reason_code) == ("rejected", "no_market")

@@ -272,8 +272,11 @@ def _until_recheck() -> float:
     return RECHECK_SECONDS - (now + RECHECK_SECONDS) % (RECHECK_SECONDS / RECHECK_BEATS)
 
 
-class UnknownSocket(AsyncWebsocketConsumer):
-    """Answers addresses that lead nowhere: 4401 to strangers, 4404 to people we know."""
+class UnknownSocket(ConsoleConsumer):
+    """Answers addresses that lead nowhere: 4401 to strangers, 4404 to people we know.
+
+    With Channels' own loop each would wait at the channel layer for up to five seconds after it is gone.
+    """
 
     async def connect(self) -> None:
         """Accept and close, so that the code arrives."""

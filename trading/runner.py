@@ -23,6 +23,7 @@ from marketdata.domain.ticks import Tick, unframe
 from marketdata.heartbeat import beat, still
 from marketdata.stream import UnreachableError
 from quantsite.common.errors import RuleError
+from quantsite.common.times import utc_to_ns
 from trading import alarms
 from trading.account_models import AccountState, TradingAccount
 from trading.account_verbs import carry_out, settle_at
@@ -46,7 +47,10 @@ QUEUE_FRAMES = 64
 STEP_FRAMES = 16
 """Frames matched in one transaction: orders wait for no more than these."""
 COMMANDS = 200
-IDLE_SECONDS = 0.05
+ARRIVAL_SECONDS = 0.005
+"""How late an order with a latency may reach the simulated exchange where no tick tells the time."""
+LOOK_SECONDS = 0.2
+"""So often a gateway looks whether it is to end."""
 SWEEP_SECONDS = 1.0
 MARK_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
@@ -62,7 +66,6 @@ class AccountGateway:
 
     def __init__(self, code: str) -> None:
         self.code = code
-        self._queue: Queue[tuple[str, str, bytes] | None] = Queue(QUEUE_FRAMES)
 
     def run(self, stop: threading.Event) -> None:
         """Hold the account until ``stop``. Raises ``ConflictError`` ``lease_taken`` where another gateway has it."""
@@ -86,13 +89,13 @@ class AccountGateway:
     def _hold(self, account: TradingAccount, stop: threading.Event) -> None:
         lost = threading.Event()
         held = take_over(lease_of(account), holder_name(), stop=stop)
-        keeper = LeaseKeeper(held, lambda _reason: self._give_up(lost)).start()
+        keeper = LeaseKeeper(held, lambda _reason: lost.set()).start()
         log.info("gateway begins", account=self.code, epoch=held.epoch)
         try:
-            with AccountLoop(account, held.epoch, keeper, self._queue) as loop:
+            with AccountLoop(account, held.epoch, keeper) as loop:
                 while not stop.is_set() and not lost.is_set():
                     beat(f"gateway-{self.code}")
-                    loop.turn(SWEEP_SECONDS)
+                    loop.turn(LOOK_SECONDS)
         finally:
             keeper.stop()
             with suppress(DatabaseError):  # else it ends by itself, some seconds later
@@ -100,28 +103,17 @@ class AccountGateway:
                 held.release()
         log.info("gateway ends", account=self.code, epoch=held.epoch)
 
-    def _give_up(self, lost: threading.Event) -> None:
-        lost.set()
-        with suppress(Full):  # a full queue wakes the loop by itself
-            self._queue.put_nowait(None)
-
 
 class AccountLoop:
     """The account in hand: one turn takes what has come, market first, then commands."""
 
-    def __init__(
-        self,
-        account: TradingAccount,
-        epoch: int,
-        lease: LeaseKeeper | None = None,
-        queue: "Queue[tuple[str, str, bytes] | None] | None" = None,
-    ) -> None:
+    def __init__(self, account: TradingAccount, epoch: int, lease: LeaseKeeper | None = None) -> None:
         self.account = account
         self.keeper = Keeper(account, epoch)
         self.market = Market()
         self.positions: dict[str, str] = {}
         self._lease = lease
-        self._queue = queue or Queue(QUEUE_FRAMES)
+        self._queue: Queue[tuple[str, str, bytes] | None] = Queue(QUEUE_FRAMES)
         self._asked = threading.Event()
         self._waiting: dict[int, None] = {}
         self._marked = self._swept = 0.0
@@ -143,9 +135,12 @@ class AccountLoop:
 
     def turn(self, seconds: float) -> None:
         """Wait at most ``seconds`` for something to do, and do it."""
-        frames = self._frames(seconds)
+        under_way = self.account.latency_ms > 0 and bool(self.keeper.orders)
+        frames = self._frames(ARRIVAL_SECONDS if under_way else seconds)
         if frames:
             self._match(frames)
+        if under_way:
+            self._arrive()
         now = time.monotonic()
         if self._asked.is_set() or now - self._swept >= SWEEP_SECONDS:
             self._asked.clear()
@@ -185,9 +180,9 @@ class AccountLoop:
 
     def _resume(self, order: Outgoing) -> None:
         """An order that was being handed over, or a cancel that had been asked for, when the process before died."""
-        now = self.market.now(order.instrument) or 0
-        if not order.memory and self.keeper.orders[order.order_id].row.status == StatusName.SUBMITTING:
-            self.gateway.send(order, now)
+        row = self.keeper.orders[order.order_id].row
+        if not order.memory and row.status == StatusName.SUBMITTING and row.submitted_at is not None:
+            self.gateway.send(order, self.market.now(order.instrument) or utc_to_ns(row.submitted_at))
         if order.cancel_requested:
             self._waiting[order.order_id] = None
 
@@ -218,6 +213,14 @@ class AccountLoop:
     def _match_tick(self, source: str, tick: Tick) -> None:
         if self.market.comes_from(source, tick.instrument):
             self.gateway.on_tick(tick)
+
+    def _arrive(self) -> None:
+        """Let the orders reach the exchange whose way there is over, though no tick has come."""
+        for code in self.keeper.working_codes():
+            now = self.market.now(code)
+            if now is not None:
+                self.gateway.on_clock(code, now)
+        self._answers()
 
     def _answers(self, *, force: bool = False) -> None:
         """Take what the gateway reports into the book; without any there is nothing to store."""

@@ -35,7 +35,7 @@ def is_over(token: Token, user: User) -> bool:
     if token.get(EPOCH, 0) != user.login_epoch:
         return True
     login = token.get(LOGIN)
-    return bool(login) and BlacklistedToken.objects.filter(token__jti=_entry(login)).exists()
+    return bool(login) and BlacklistedToken.objects.filter(token__jti=login_entry(login)).exists()
 
 
 def end_login(user: User, token: Token) -> None:
@@ -43,12 +43,12 @@ def end_login(user: User, token: Token) -> None:
     if login := token.get(LOGIN):
         until = timezone.now() + cast(Any, api_settings.ACCESS_TOKEN_LIFETIME)
         row, _made = OutstandingToken.objects.get_or_create(
-            jti=_entry(login), defaults={"user": user, "expires_at": until, "created_at": timezone.now()}
+            jti=login_entry(login), defaults={"user": user, "expires_at": until, "created_at": timezone.now()}
         )
         BlacklistedToken.objects.get_or_create(token=row)
 
 
-def _entry(login: str | None) -> str:
+def login_entry(login: str | None) -> str:
     """The login among the identifiers of tokens."""
     return f"{LOGIN}-{login}"
 
@@ -82,12 +82,12 @@ class DeskAuthentication(JWTAuthentication):
         """
         tokens = self._valid(raw_tokens)
         users = User.objects.in_bulk({int(token[api_settings.USER_ID_CLAIM]) for token in tokens.values()})
-        entries = {_entry(login) for token in tokens.values() if (login := token.get(LOGIN))}
+        entries = {login_entry(login) for token in tokens.values() if (login := token.get(LOGIN))}
         ended = set(BlacklistedToken.objects.filter(token__jti__in=entries).values_list("token__jti", flat=True))
         found = {}
         for raw, token in tokens.items():
             user = users.get(int(token[api_settings.USER_ID_CLAIM]))
-            if user is not None and _counts(token, user) and _entry(token.get(LOGIN)) not in ended:
+            if user is not None and _counts(token, user) and login_entry(token.get(LOGIN)) not in ended:
                 found[raw] = (user, float(token["exp"]))
         return found
 

@@ -180,6 +180,7 @@ PAD_BARS = env.flag("QUANTSITE_PAD_BARS", default=False)
 TICK_DIR = VAR_DIR / "ticks"
 TICK_DAYS = env.number("QUANTSITE_TICK_DAYS", 30, low=1, high=36_500)
 MARKET_CHANNELS = env.number("QUANTSITE_MARKET_CHANNELS", 200, low=1, high=100_000)
+MARK_DAYS = env.number("QUANTSITE_MARK_DAYS", 7, low=1, high=36_500)
 
 # --- languages and time ------------------------------------------------------------------------------------
 
@@ -218,6 +219,7 @@ PROXIES = env.number("QUANTSITE_PROXIES", 0 if EMBEDDED else 1, low=0, high=5)
 
 # --- API ---------------------------------------------------------------------------------------------------
 
+FAST_READS = not EMBEDDED and env.flag("QUANTSITE_FAST_READS", default=True)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.tokens.DeskAuthentication",

@@ -16,6 +16,9 @@ from quantsite.web.middleware import AroundMiddleware
 
 log = structlog.get_logger("quantsite.access")
 
+STATIC = "static"
+"""The one name that all static files are counted under."""
+
 
 def known_user(request: HttpRequest) -> str:
     """The name of the caller; '' where anonymous or where nobody asked, for this line is no reason for a query."""
@@ -42,17 +45,17 @@ class AccessMiddleware(AroundMiddleware):
         """Write the line and count."""
         seconds = time.perf_counter() - request.started  # type: ignore[attr-defined]
         static = request.path.startswith(settings.STATIC_URL)
-        view = "static" if static else view_name(request)
-        metrics.REQUESTS.labels(request.method or "", view, str(response.status_code)).inc()
-        metrics.SECONDS.labels(view).observe(seconds)
-        (log.debug if static else log.info)(
-            "request",
-            method=request.method,
-            path=request.path,  # without the query: it may carry what is nobody's business
-            status=response.status_code,
-            duration_ms=round(seconds * 1e3, 1),
-            user=known_user(request),
-        )
+        view = STATIC if static else view_name(request)
+        note(request.method or "", view, request.path, response.status_code, seconds, known_user(request))
+
+
+def note(method: str, view: str, path: str, status: int, seconds: float, user: str) -> None:  # noqa: PLR0917 - a line
+    """Count a request and write its line; ``path`` is without the query: that may carry what is nobody's business."""
+    metrics.REQUESTS.labels(method, view, str(status)).inc()
+    metrics.SECONDS.labels(view).observe(seconds)
+    (log.debug if view == STATIC else log.info)(
+        "request", method=method, path=path, status=status, duration_ms=round(seconds * 1e3, 1), user=user
+    )
 
 
 @contextmanager

@@ -1,0 +1,73 @@
+"""Who calls, for the fast reads: the token's signature is checked here, all else in the query that reads.
+
+The query says no (a name that is null) exactly where ``tokens.DeskAuthentication`` and
+``permissions.DenyUnlessGranted`` would.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.settings import api_settings
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts.models import User
+from accounts.tokens import EPOCH, LOGIN, DeskAuthentication, login_entry
+from quantsite.web.fast_reads import Claims
+
+_PERSON = f"""
+  SELECT u.id, u.username, u.is_superuser
+  FROM {User._meta.db_table} u
+  WHERE u.id = %(user)s AND u.is_active AND u.login_epoch = %(epoch)s AND upper(md5(u.password)) = %(password)s
+    AND NOT EXISTS (
+      SELECT FROM {OutstandingToken._meta.db_table} o JOIN {BlacklistedToken._meta.db_table} b ON b.token_id = o.id
+      WHERE o.jti = %(login)s
+    )"""
+_HELD = f"""
+  SELECT t.app_label || '.' || p.codename AS name
+  FROM caller
+  JOIN {Permission._meta.db_table} p ON p.codename IN (%s)
+  JOIN {ContentType._meta.db_table} t ON t.id = p.content_type_id
+  WHERE EXISTS (
+    SELECT FROM {User.groups.through._meta.db_table} m
+    JOIN {Group.permissions.through._meta.db_table} g ON g.group_id = m.group_id
+    WHERE m.user_id = caller.id AND g.permission_id = p.id
+  ) OR EXISTS (
+    SELECT FROM {User.user_permissions.through._meta.db_table} d
+    WHERE d.user_id = caller.id AND d.permission_id = p.id
+  )"""
+
+
+def caller(*permissions: str) -> str:
+    """SQL: ``caller``, the person whom the claims prove now (one row or none), and which of ``permissions`` they hold.
+
+    :func:`holds` asks for one of them.
+    """
+    codenames = ", ".join(f"'{name.partition('.')[2]}'" for name in permissions)
+    return f"caller AS MATERIALIZED ({_PERSON}), held AS MATERIALIZED ({_HELD % codenames})"
+
+
+def holds(permission: str) -> str:
+    """SQL: whether the person in ``caller`` holds a permission, as ``User.has_perm`` answers it."""
+    return f"(caller.is_superuser OR EXISTS (SELECT FROM held WHERE name = '{permission}'))"
+
+
+def claims_of(raw: bytes) -> Claims | None:
+    """The claims of an access token that we signed; None for any other, and for one that has ended."""
+    try:
+        token = DeskAuthentication().get_validated_token(raw)
+    except InvalidToken:
+        return None
+    user, epoch, login = token.get(api_settings.USER_ID_CLAIM), token.get(EPOCH, 0), token.get(LOGIN)
+    password = token.get(api_settings.REVOKE_TOKEN_CLAIM)
+    if not str(user).isdecimal() or not isinstance(epoch, int) or not isinstance(password, str):
+        return None
+    values: Mapping[str, Any] = {
+        "user": int(str(user)),
+        "epoch": epoch,
+        "password": password,
+        "login": login_entry(login) if login else "",
+    }
+    return Claims(values, float(token["exp"]))

@@ -1,0 +1,154 @@
+"""Bars as a fast read: stored bars of the interval asked for; what has to be put together goes the other way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
+
+import orjson
+
+from accounts.fast_caller import caller, holds
+from marketdata.bar_query import boundary_of, limit_of
+from marketdata.bar_rows import LONGEST_CLOSURE
+from marketdata.daily_facts import DailySettlement
+from marketdata.domain.bars import PRICE_COLUMNS
+from marketdata.domain.intervals import DAY, interval_name, parse_interval
+from marketdata.domain.kline_plan import Stored, plan_pieces
+from marketdata.models import Bar, BarCoverage, Instrument
+from quantsite.common.errors import RuleError
+from quantsite.web.fast_lists import CODE, day, number, record
+from quantsite.web.fast_reads import PLACE, Answer, FastRead, Link, Question, Row
+
+BAR_TABLE, COVERAGE_TABLE = Bar._meta.db_table, BarCoverage._meta.db_table
+INSTRUMENT_TABLE, SETTLEMENT_TABLE = Instrument._meta.db_table, DailySettlement._meta.db_table
+MAY = "marketdata.view_bar"
+MOST = 1_000
+"""Bars of a page: larger ones are rather read in columns."""
+PAUSE = timedelta(days=60)
+"""Days looked back beyond one for each bar: who has not traded for longer is read by the other road."""
+
+
+class _HoursNeededError(Exception):
+    """A plan with a seam inside of bars."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The words of a question."""
+
+    instrument: str
+    interval: str
+    limit: int
+    end: datetime | None
+
+
+def _start(column: str) -> str:
+    """SQL: the start of a bar, which lies on a second."""
+    return f"""'"' || to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '"'"""
+
+
+def _line(interval: str) -> str:
+    values = ("volume", "turnover", "open_interest")
+    fields = {"start": _start("b.start"), "trading_day": day("b.trading_day")}
+    fields |= {name: number(f'b."{name}"') for name in (*PRICE_COLUMNS, *values)}
+    return record({**fields, "settlement": number("s.settlement_price")} if interval == DAY else fields)
+
+
+@lru_cache(256)
+def _sql(interval: str, limit: int, *, until: bool) -> str:
+    settled = f"LEFT JOIN {SETTLEMENT_TABLE} s ON s.instrument_id = b.instrument_id AND s.trading_day = b.trading_day"
+    last = "%(last)s" if until else "(SELECT last_day FROM own)"
+    return f"""
+    WITH {caller(MAY)},
+    known AS MATERIALIZED (SELECT id, simulated FROM {INSTRUMENT_TABLE} WHERE code = %(instrument)s),
+    covered AS MATERIALIZED (
+      SELECT c.* FROM {COVERAGE_TABLE} c JOIN known ON known.id = c.instrument_id WHERE c.bars > 0
+    ),
+    own AS MATERIALIZED (SELECT * FROM covered WHERE interval = '{interval}'),
+    newest AS MATERIALIZED (
+      SELECT * FROM {BAR_TABLE}
+      WHERE instrument_id = (SELECT id FROM known) AND interval = '{interval}'
+        AND trading_day <= {last} AND trading_day >= {last} - {limit * 7 // 5 + PAUSE.days}
+        {"AND start < %(end)s" if until else ""}
+      ORDER BY trading_day DESC, start DESC LIMIT {limit + 1}
+    ),
+    page AS MATERIALIZED (
+      SELECT row_number() OVER (ORDER BY b.start DESC) AS place, {_start("b.start")} AS start, {_line(interval)} AS line
+      FROM newest b {settled if interval == DAY else ""}
+    )
+    SELECT (SELECT username FROM caller WHERE {holds(MAY)}),
+      string_agg(line, ',' ORDER BY place DESC) FILTER (WHERE place <= {limit}),
+      count(*), min(start) FILTER (WHERE place <= {limit}), max(start),
+      (SELECT simulated FROM known), (SELECT bars FROM own),
+      (SELECT json_agg(json_build_array(interval, {_ns("first_start")}, {_ns("last_start")}, bars))::text FROM covered)
+    FROM page"""
+
+
+def _ns(column: str) -> str:
+    return f"(EXTRACT(epoch FROM {column}) * 1000000)::bigint * 1000"
+
+
+def _ask(words: Mapping[str, str]) -> Question | None:
+    """Only with a limit: without one the answer is long, and made in columns."""
+    if not {"instrument", "interval", "limit"} <= words.keys() <= {"instrument", "interval", "limit", "end"}:
+        return None
+    try:
+        interval, end = interval_name(parse_interval(words["interval"])), boundary_of(words, "end")
+        asked = _Asked(words["instrument"], interval, limit_of(words), end if isinstance(end, datetime) else None)
+    except RuleError:
+        return None
+    if asked.limit > MOST or not CODE.fullmatch(asked.instrument) or (type(end) is date):
+        return None
+    values: dict[str, Any] = {"instrument": asked.instrument}
+    if asked.end is not None:
+        values |= {"end": asked.end, "last": asked.end.date() + LONGEST_CLOSURE}
+    return Question(_sql(interval, asked.limit, until=asked.end is not None), values, asked)
+
+
+def _answer(question: Question, row: Row, link: Link) -> Answer | None:
+    asked: _Asked = question.about
+    _name, lines, count, first, last, simulated, stored, covered = row
+    if not count or not _enough(asked, covered, count, stored):
+        return None
+    older = link.to(quote_plus(first.strip('"'))) if count > asked.limit else None
+    bars = min(count, asked.limit)
+    body = (
+        f'{{"instrument":"{asked.instrument}","interval":"{asked.interval}","simulated":{str(simulated).lower()},'
+        f'"basis":[{{"interval":"{asked.interval}","first":{first},"last":{last},"bars":{bars}}}],'
+        f'"results":[{lines}],"next":'
+    )
+    headers = ((b"link", f'<{older}>; rel="next"'.encode()),) if older else ()
+    return Answer(body.encode() + orjson.dumps(older) + b"}", headers)
+
+
+def _enough(asked: _Asked, covered: str, count: int, stored: int) -> bool:
+    """Whether no other bars than the ones found belong into the answer."""
+    pieces = _pieces(covered, asked.interval)
+    if not pieces or pieces[-1] != asked.interval:
+        return False
+    return count > asked.limit or (len(pieces) == 1 and asked.end is None and count == stored)
+
+
+@lru_cache(1_024)
+def _pieces(covered: str, interval: str) -> tuple[str, ...]:
+    """The intervals that the answer is put together from, as ``klines`` plans it; empty where that takes hours."""
+    stored = [Stored(*row) for row in orjson.loads(covered)]
+    try:
+        return tuple(piece.source.interval for piece in plan_pieces(stored, interval, _no_hours))
+    except _HoursNeededError:
+        return ()
+
+
+def _no_hours() -> NoReturn:
+    raise _HoursNeededError
+
+
+def _older_page(address: str) -> str:
+    """As ``bar_query.older_page`` makes it."""
+    parts = urlsplit(address)
+    return parts._replace(query=urlencode({**dict(parse_qsl(parts.query)), "end": PLACE})).geturl()
+
+
+READS = [FastRead("/api/v1/bars/", "bar-list", _ask, _answer, _older_page)]

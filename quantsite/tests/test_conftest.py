@@ -1,6 +1,7 @@
 """What the tests' own ground promises: commits are undone, reference data stays, no way leads outside."""
 
 import socket
+from pathlib import PurePath
 
 import pytest
 from django.contrib.auth.models import Group
@@ -11,6 +12,7 @@ from accounts.models import AuditEntry, User
 from accounts.roles import ROLES
 from marketdata.models import Product
 from quantsite.testing.cast import client_of
+from quantsite.testing.measured import is_traced
 from quantsite.testing.network import OutsideNetworkError
 
 
@@ -64,3 +66,21 @@ def test_loopback_is_open() -> None:
         listener.listen()
         with socket.create_connection(listener.getsockname(), timeout=1) as reached:
             assert reached.getpeername() == listener.getsockname()
+
+
+@pytest.mark.parametrize(
+    ("path", "compiled", "interpreted"),
+    [
+        ("trading/tests/domain/test_ledger.py", True, True),
+        ("marketdata/tests/test_import_daily.py", True, True),
+        ("backtests/tests/test_services.py", True, True),
+        ("backtests/tests/domain/test_engine_orders.py", False, True),
+        ("backtests/tests/test_admin.py", False, False),
+        ("backtests/tests/domain/test_presets_real_data.py", False, False),
+        ("marketdata/tests/test_quotes_browser.py", False, False),
+        ("quantsite/tests/test_access_matrix.py", False, False),
+    ],
+)
+def test_rules_and_verbs_are_measured_by_their_own_tests(path: str, *, compiled: bool, interpreted: bool) -> None:
+    assert is_traced(PurePath(path), interpreted=False) is compiled
+    assert is_traced(PurePath(path), interpreted=True) is interpreted

@@ -1,6 +1,6 @@
 """The lots held in one instrument: long and short apart, today's and older ones told apart, oldest first.
 
-Frozen volumes (resting closes) join with the order flow; until then all that is held may be closed.
+What working closes freeze is the account's to know (``account_working.py``): here all that is held may be closed.
 """
 
 import math

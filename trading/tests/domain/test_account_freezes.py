@@ -149,6 +149,12 @@ def test_a_freeze_released_in_any_parts_leaves_nothing(volume: int) -> None:
     assert freeze == Freeze(0, 0.0, 0.0)
 
 
+def test_what_is_released_at_once_leaves_no_dust() -> None:
+    freeze = Freeze(3, 0.1, 0.1)  # 0.1 * 3 / 3 is not 0.1 in floats
+    freeze.release(3)
+    assert freeze == Freeze(0, 0.0, 0.0)
+
+
 def test_a_cancel_releases_everything_and_a_second_one_nothing_more() -> None:
     book = of_type(LAST)
     order_id = rest(book, RB, BUY, OPEN, 7)

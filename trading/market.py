@@ -148,7 +148,7 @@ def starting_points(kept: Mapping[str, str], *, resume: bool, market: Market) ->
     """From which id on each stream is read, and the sources whose stream has lost what an account still needed.
 
     Without orders at work there is nothing to catch up with: the newest frames tell the prices, and reading begins
-    behind them. Raises :class:`UnreachableError`.
+    behind them. Else what had been read before tells the prices. Raises :class:`UnreachableError`.
     """
     points: dict[str, str] = {}
     lost: list[str] = []
@@ -156,15 +156,24 @@ def starting_points(kept: Mapping[str, str], *, resume: bool, market: Market) ->
         wanted = kept.get(source, "") if resume else ""
         if wanted and parse_id(wanted) <= parse_id(newest_id(source)):
             oldest = oldest_id(source)
+            _take_tail(source, market, wanted)
             points[source] = wanted
             if oldest and parse_id(oldest).epoch == parse_id(wanted).epoch and parse_id(oldest) > parse_id(wanted):
                 lost.append(source)
             continue
         if wanted:
             lost.append(source)
-        for name, data in tail(source, TAIL_FRAMES):
-            for message in unframe(data):
-                market.take(source, message)
-            points[source] = name
-        points.setdefault(source, newest_id(source) or "0-0")
+        points[source] = _take_tail(source, market) or newest_id(source) or "0-0"
     return points, lost
+
+
+def _take_tail(source: str, market: Market, last: str = "") -> str:
+    """Take the newest frames in, those up to the id ``last`` where one is given; gives the last one's id."""
+    taken = ""
+    for name, data in tail(source, TAIL_FRAMES):
+        if last and parse_id(name) > parse_id(last):
+            break
+        for message in unframe(data):
+            market.take(source, message)
+        taken = name
+    return taken

@@ -19,7 +19,9 @@ from backtests.models import BacktestRun
 from backtests.requests import CostOptions, RunRequest
 from backtests.result_rows import read_fills
 from backtests.run_report import bars_of, report_input
-from backtests.tests.runs import finished
+from backtests.runner import execute
+from backtests.tests.runs import finished, taken
+from backtests.tests.test_admin import ADD, form_of, logged_in, page
 from backtests.tick_days import recorded_days
 from marketdata.domain.ticks import Tick as DomainTick
 from marketdata.instruments import find_instrument
@@ -118,6 +120,19 @@ def test_command_and_api_ask_for_the_same_run(asked: RunRequest, api: Any, alice
     row = BacktestRun.objects.get(pk=answer.json()["run"])
     stored = BacktestRun.objects.get(pk=printed["run"])
     assert (row.interval, row.rules, row.parameters) == (stored.interval, stored.rules, stored.parameters)
+
+
+def test_the_console_asks_for_it_too_and_shows_it(asked: RunRequest, apple: Instrument, alice: User) -> None:
+    client = logged_in(alice)
+    answer = client.post(ADD, form_of(asked, apple.pk, rule_latency_ms=15))
+    run = BacktestRun.objects.get()
+    assert (answer.status_code, run.interval, run.rules) == (302, "tick", {"latency_ms": 15})
+    execute(taken(run))
+    shown = client.get(page("change", run))
+    assert shown.status_code == 200
+    assert "AP010.CZCE" in shown.content.decode()
+    run.refresh_from_db()
+    assert run.fill_count
 
 
 @pytest.mark.parametrize(

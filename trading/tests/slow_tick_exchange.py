@@ -70,7 +70,7 @@ class SlowExchange:
         self.latency, self.queues, self.counted = latency, queues, counted
         self.own: list[Own] = []
         self.seen: Tick | None = None
-        self.stands = False
+        self.stands = self.over = False
         self.opens = 0
         self.shown: dict[int, list[Fraction]] = {1: [], -1: []}
         self.told: list[Told] = []
@@ -145,8 +145,10 @@ class SlowExchange:
             own.ahead = size if own.ahead is None else min(own.ahead, size)
 
     def tick(self, tick: Tick) -> list[Told]:
-        if tick.flags:
+        late = self.over and self.seen is not None and self.seen.trading_day == tick.trading_day
+        if tick.flags or late:
             return []
+        self.over = False
         self.told = self.clock(tick.time - 1)
         before, self.seen, self.stands = self.seen, tick, True
         self.shown = {side: [price for price, size in quotes(tick, side) for _ in range(size)] for side in (1, -1)}
@@ -234,7 +236,7 @@ class SlowExchange:
         for own in sorted(self.own, key=lambda own: own.number):
             kind, reason = ("Withdrawn", "expired") if own.known else ("Refused", "market_closed")
             self.end(own, now, kind, reason)
-        self.stands, self.opens = False, 0
+        self.stands, self.opens, self.over = False, 0, True
         told, self.told = self.told, []
         return told
 

@@ -265,6 +265,13 @@ class TestCancels:
         ]  # fmt: skip
         assert not market.matcher
 
+    def test_a_late_tick_of_a_day_that_is_over_does_not_bring_its_book_back(self, market: Market) -> None:
+        market.matcher.expire(market.now)
+        assert market.tick({100.0: 5}) == []
+        assert market.send(1, BUY, 5, 101.0) == [Accepted(1, market.now)]
+        assert market.tick({100.0: 5}) == []
+        assert market.send(2, BUY, 5)[-1] == Withdrawn(2, market.now, Reason.NO_QUOTE)
+
 
 class TestOpening:
     def test_orders_at_the_opening_price_or_better_fill_at_it_by_price_then_time(self) -> None:

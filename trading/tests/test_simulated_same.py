@@ -59,11 +59,12 @@ class Script:
 
     def _night(self) -> list[tuple[Any, ...]]:
         over = self.now
+        late = [("tick", self._tick(STEPS))] if self.random.random() < 0.5 else []
         self.day += 1
         self.now = self.day * 86_400_000 * MS
         self.volume, self.turnover, self.opened, self.high, self.low = 0, 0.0, nan, nan, nan
         opening = [("opens", self.now + 5 * HALF)] if self.random.random() < 0.5 else []
-        return [("expire", over), *opening]
+        return [("expire", over), *late, *opening]
 
     def _order(self) -> MatchOrder:
         draw = self.random

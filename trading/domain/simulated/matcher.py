@@ -99,7 +99,7 @@ class InstrumentMatcher:
 
     def on_tick(self, tick: Tick) -> list[Outcome]:
         """What a tick does to the orders: first what arrived before its time, then its trades, then its book."""
-        if tick.flags:
+        if tick.flags or (self._closed and self._is_late(tick)):
             return []
         if not self._orders:
             self.last_tick, self._book, self._closed = tick, None, False
@@ -168,6 +168,10 @@ class InstrumentMatcher:
             for side, price, lots in market["taken"]:
                 if book is not None:
                     book.take(Direction(side), price, lots)
+
+    def _is_late(self, tick: Tick) -> bool:
+        """True for a tick of the trading day that is over: it must not bring that day's book back."""
+        return self.last_tick is not None and tick.trading_day == self.last_tick.trading_day
 
     def _told(self) -> list[Outcome]:
         told, self._outcomes = self._outcomes, []

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.db import connection, models, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.leases import LeaseLostError
-from trading.account_models import AccountState
+from trading.account_models import AccountState, TradingAccount
 from trading.choices import CommandStatus
 from trading.ledger_models import BalanceSnapshot, CashEntry, Position
 from trading.order_models import AccountCommand, AccountEvent, Fill, Order
-from trading.shapes import Shape
+from trading.shapes import Shape, order_shape
 from trading.wake import announce
 
 ORDER_COLUMNS = (
@@ -40,9 +42,8 @@ POSITION_COLUMNS = tuple(
     for column in Position._meta.concrete_fields
     if column.name not in {"id", "account", "instrument", "side"}
 )
-STATE_COLUMNS = tuple(
-    column.attname for column in AccountState._meta.concrete_fields if column.name not in {"account", "epoch"}
-)
+STATE_KEY = {"account", "epoch", "last_seq"}
+STATE_COLUMNS = tuple(column.attname for column in AccountState._meta.concrete_fields if column.name not in STATE_KEY)
 
 PositionKey = tuple[str, str]
 """Instrument code and side."""
@@ -74,19 +75,42 @@ class Changes:
         self._close(command, CommandStatus.FAILED)
         command.reason_code, command.reason_text = code, text
 
+    def move_up(self, by: int, after: int) -> None:
+        """Others have numbered ``by`` events since these were numbered from ``after`` on: move all that names them."""
+        if not by:
+            return
+        for event in self.events:
+            event.seq += by
+            if "order" in event.body:
+                event.body["order"]["updated_seq"] += by
+        for fill, shape in self.fills:
+            fill.seq += by
+            shape["seq"] += by
+        for entry in self.cash:
+            entry.seq += by
+        for snapshot in self.snapshots:
+            snapshot.seq += by
+        for order in self.orders.values():
+            order.updated_seq += by if order.updated_seq > after else 0
+        for command in self.commands:
+            if "seq" in command.result:
+                command.result["seq"] += by
+
     def _close(self, command: AccountCommand, status: CommandStatus) -> None:
         command.status, command.done_at = status, timezone.now()
         self.commands.append(command)
 
 
 def write(state: AccountState, committed_seq: int, changes: Changes) -> None:
-    """Write everything, or nothing: raises :class:`LeaseLostError` where another holder has counted on meanwhile.
+    """Write everything, or nothing: raises :class:`LeaseLostError` where another holder has the account.
 
-    ``state`` is the row as it is to stand, ``committed_seq`` the last event that is stored. Readers are woken after
-    the commit.
+    ``state`` is the row as it is to stand, ``committed_seq`` the last event that its holder knew of: others may have
+    told of new orders since, and the numbers given meanwhile move up. Readers are woken after the commit.
     """
     with transaction.atomic():
-        _advance(state, committed_seq)
+        newest = _advance(state, len(changes.events))
+        changes.move_up(newest - len(changes.events) - committed_seq, committed_seq)
+        state.last_seq = newest
         _write_ledger(state.account_id, changes)
         update_rows(Order, list(changes.orders.values()), ORDER_COLUMNS)
         update_rows(AccountCommand, changes.commands, COMMAND_COLUMNS)
@@ -95,12 +119,22 @@ def write(state: AccountState, committed_seq: int, changes: Changes) -> None:
         announce(state.account_id)
 
 
-def _advance(state: AccountState, committed_seq: int) -> None:
-    """Lock and count up the one row that serialises all events of an account."""
+def tell(account: TradingAccount, kind: str, order: Order) -> None:
+    """One event that somebody else than the gateway tells of, in the transaction of what it tells."""
+    AccountState.objects.filter(account=account).update(last_seq=F("last_seq") + 1)
+    seq = AccountState.objects.values_list("last_seq", flat=True).get(account=account)
+    AccountEvent.objects.create(account=account, seq=seq, kind=kind, order=order, body={"order": order_shape(order)})
+    transaction.on_commit(partial(announce, account.pk))
+
+
+def _advance(state: AccountState, events: int) -> int:
+    """Lock and count up the one row that serialises all events of an account; gives its last number."""
     state.updated_at = timezone.now()
-    mine = AccountState.objects.filter(pk=state.pk, epoch=state.epoch, last_seq=committed_seq)
-    if not mine.update(**{name: getattr(state, name) for name in STATE_COLUMNS}):
+    mine = AccountState.objects.filter(pk=state.pk, epoch=state.epoch)
+    values = {name: getattr(state, name) for name in STATE_COLUMNS}
+    if not mine.update(**values, last_seq=F("last_seq") + events):
         raise LeaseLostError("lease_lost", f"account {state.account_id} is written by another gateway")
+    return int(mine.values_list("last_seq", flat=True).get())
 
 
 def _write_ledger(account: int, changes: Changes) -> None:

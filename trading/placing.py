@@ -18,6 +18,7 @@ from marketdata.live_models import Subscription
 from marketdata.models import Instrument
 from quantsite.common.errors import ConflictError, RuleError
 from trading.account_models import VIEW, TradingAccount
+from trading.changes import tell
 from trading.choices import CommandKind, DirectionName, OffsetName, OrderTypeName, SideName, StatusName
 from trading.domain.checks import ContractFacts, Draft, static_reason
 from trading.facts import contract_facts, market_day
@@ -29,6 +30,10 @@ from trading.permissions import demand_reduce, demand_trade, find_account, find_
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+
+PLACED = "placed"
+"""The event of a new order, before any gateway has seen it."""
 
 
 def create_order(
@@ -152,6 +157,7 @@ def _place(
             order = Order.objects.create(
                 account=account, instrument=instrument, created_by=actor, status=StatusName.PENDING, **columns
             )
+            tell(account, PLACED, order)
             enqueue(actor, account, CommandKind.PLACE, order=order)
             _subscribe(account, instrument)
     except IntegrityError:  # the same id, at the same moment

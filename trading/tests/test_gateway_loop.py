@@ -44,7 +44,7 @@ def test_an_order_rests_fills_and_moves_positions_and_funds(table: Bench) -> Non
     assert state.frozen_margin == 0
     assert state.margin == position.margin > 0
     assert state.balance == 1_000_000 - fill.commission + Decimal(2 * 10 * (3997 - 3998))
-    assert table.kinds() == ["deposit", "submitting", "accepted", "traded"]
+    assert table.kinds() == ["deposit", "placed", "submitting", "accepted", "traded"]
 
 
 def test_events_are_numbered_without_a_gap_and_say_what_the_rows_say(table: Bench) -> None:
@@ -62,7 +62,7 @@ def test_events_are_numbered_without_a_gap_and_say_what_the_rows_say(table: Benc
         told["fills"].update({fill["id"]: fill for fill in body.get("fills", ())})
         for position in body.get("positions", ()):
             told["positions"][position["instrument"], position["side"]] = position
-        funds = body["funds"]
+        funds = body.get("funds", funds)
     orders = Order.objects.select_related("account", "instrument")
     assert told["orders"] == {row.pk: order_shape(row) for row in orders}
     fills = Fill.objects.select_related("account", "instrument")
@@ -71,6 +71,36 @@ def test_events_are_numbered_without_a_gap_and_say_what_the_rows_say(table: Benc
     held = {key: row for key, row in told["positions"].items() if row["volume"]}
     assert held == {(row.instrument.code, row.side): position_shape(row) for row in positions}
     assert funds == account_shape(_fresh(table))["funds"]
+
+
+def test_events_of_others_in_between_move_the_numbers_on(table: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = table.order("buy", "open", 4001.0, 1)
+    placed: list[Order] = []
+    send = table.loop.gateway.send
+
+    def while_it_is_sent(*given: object) -> None:
+        placed.append(table.order("buy", "open", 4001.0, 2))
+        send(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(table.loop.gateway, "send", while_it_is_sent)
+    table.turn()
+    monkeypatch.undo()
+    table.turn()
+    rows = list(AccountEvent.objects.filter(account=table.account).order_by("seq"))
+    assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
+    assert [row.kind for row in rows if row.order_id in {first.pk, placed[0].pk}][:4] == [
+        "placed",
+        "submitting",
+        "placed",
+        "accepted",
+    ]
+    for order in Order.objects.all():
+        last = AccountEvent.objects.filter(order=order).order_by("seq").last()
+        assert last is not None
+        assert (order.updated_seq, last.body["order"]["updated_seq"]) == (last.seq, last.seq)
+    for fill in Fill.objects.all():
+        event = AccountEvent.objects.get(account=table.account, seq=fill.seq)
+        assert [shape["id"] for shape in event.body["fills"]] == [fill.pk]
 
 
 def test_what_funds_positions_clock_and_market_forbid_is_a_rejected_event(table: Bench) -> None:

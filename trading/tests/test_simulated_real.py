@@ -140,8 +140,8 @@ def test_of_two_like_orders_the_earlier_is_always_ahead(recorded: Recorded) -> N
         assert not second or first == 30
         served += bool(second)
         if number % 400 == 0:
-            matcher.expire(tick.time)
-            matcher.on_tick(tick)
+            for order_id in list(matcher.states()):
+                matcher.cancel(order_id, tick.time)
             first = second = 0
             for place in (1, 2):
                 order = MatchOrder(2 * number + place, Direction.BUY, OrderType.LIMIT, 30, tick.bid_price)

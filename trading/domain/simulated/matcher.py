@@ -12,6 +12,7 @@ from marketdata.domain.ticks import Tick
 from quantsite.common.times import NS_PER_MINUTE
 from trading.domain.offsets import Direction
 from trading.domain.order import OrderType
+from trading.domain.simulated.at_work import NEVER, OrdersAtWork
 from trading.domain.simulated.book import OTHER_SIDE, Book
 from trading.domain.simulated.orders import MatchingRules, MatchOrder, Queue, Working
 from trading.domain.simulated.outcomes import (
@@ -28,7 +29,6 @@ from trading.domain.simulated.prints import Prints, prints_between, sides_counte
 from trading.domain.simulated.resting import Share, auction_shares, resting_shares, update_queues
 
 PLAIN = MatchingRules()
-NEVER = 1 << 62
 
 
 class InstrumentMatcher:
@@ -49,14 +49,10 @@ class InstrumentMatcher:
         self.last_tick: Tick | None = None
         """The last tick that counted."""
         self._queues = rules.queue == Queue.DISPLAYED
-        self._orders: dict[int, Working] = {}
-        self._resting: list[Working] | None = None
-        self._stops: list[Working] | None = None
+        self._orders = OrdersAtWork()
         self._book: Book | None = None
         self._closed = False
         self._opens = 0
-        self._due = NEVER
-        self._next_priority = 1
         self._outcomes: list[Outcome] = []
 
     def __len__(self) -> int:
@@ -75,10 +71,7 @@ class InstrumentMatcher:
         if order.order_id in self._orders:
             raise ValueError(f"order {order.order_id} is with the exchange already")
         arrives = order.arrives or now + self.rules.latency_ns
-        working = Working.of(order, arrives, self._next_priority, self.price_tick)
-        self._next_priority += 1
-        self._orders[order.order_id] = working
-        self._due = min(self._due, arrives)
+        self._orders.add(order, arrives, self.price_tick)
         return self.on_clock(now)
 
     def cancel(self, order_id: int, now: int) -> list[Outcome]:
@@ -88,12 +81,12 @@ class InstrumentMatcher:
             return [CancelRefused(order_id, now, Reason.ORDER_UNKNOWN)]
         if working.cancel_at is None:
             working.cancel_at = max(now + self.rules.latency_ns, working.arrives)
-            self._due = min(self._due, working.cancel_at)
+            self._orders.due = min(self._orders.due, working.cancel_at)
         return self.on_clock(now)
 
     def on_clock(self, now: int) -> list[Outcome]:
         """What reaches the exchange up to ``now``, against the book as it was last seen."""
-        if self._due <= now:
+        if self._orders.due <= now:
             self._arrivals(now)
         return self._told()
 
@@ -104,7 +97,7 @@ class InstrumentMatcher:
         if not self._orders:
             self.last_tick, self._book, self._closed = tick, None, False
             return []
-        if self._due < tick.time:
+        if self._orders.due < tick.time:
             self._arrivals(tick.time - 1)
         before, self.last_tick = self.last_tick, tick
         book, self._closed = Book(tick, self.price_tick), False
@@ -113,25 +106,25 @@ class InstrumentMatcher:
             self._outside_limits(tick)
         if not self._in_auction(tick.time):
             self._match(before, tick, book)
-        if self._due <= tick.time:
+        if self._orders.due <= tick.time:
             self._arrivals(tick.time)
         return self._told()
 
     def expire(self, now: int) -> list[Outcome]:
         """The trading day is over: every order ends, and the book that was seen last is nobody's any more."""
-        if self._due <= now:
+        if self._orders.due <= now:
             self._arrivals(now)
-        for working in self._in_order(self._orders.values()):
+        for working in self._orders.in_order():
             if working.arrived:
                 self._withdraw(working, now, Reason.EXPIRED)
             else:
                 self._end(working, now, Refused(working.order.order_id, now, Reason.MARKET_CLOSED))
-        self._closed, self._opens, self._due = True, 0, NEVER
+        self._closed, self._opens, self._orders.due = True, 0, NEVER
         return self._told()
 
     def states(self) -> dict[int, dict[str, Any]]:
         """What is kept of each order that is under way or at work, as JSON takes it."""
-        return {order_id: working.to_document() for order_id, working in self._orders.items()}
+        return self._orders.states()
 
     def market_state(self) -> dict[str, Any]:
         """What is kept beside orders and the last tick: what was taken out of its book, and where the day stands."""
@@ -155,12 +148,9 @@ class InstrumentMatcher:
         for an order without a state.
         """
         self.last_tick = last_tick
-        self._orders = {
-            order.order_id: Working.from_document(order, states[order.order_id], self.price_tick) for order in orders
-        }
-        self._next_priority = max((working.priority for working in self._orders.values()), default=0) + 1
-        self._find_due()
-        self._changed()
+        self._orders = OrdersAtWork(
+            Working.from_document(order, states[order.order_id], self.price_tick) for order in orders
+        )
         self._book = None
         if market is not None:
             self._closed, self._opens = market["closed"], market["opens"]
@@ -179,18 +169,13 @@ class InstrumentMatcher:
 
     def _arrivals(self, until: int) -> None:
         """Everything that reaches the exchange up to ``until``: in the order of time, at one time orders first."""
-        while self._due <= until:
-            due = [working for working in self._orders.values() if working.next_event == self._due]
-            for working in sorted(due, key=lambda one: (one.arrived, one.priority)):
+        while self._orders.due <= until:
+            for working in self._orders.reaching(self._orders.due):
                 if working.arrived:
-                    self._withdraw(working, self._due, Reason.CANCELLED)
+                    self._withdraw(working, self._orders.due, Reason.CANCELLED)
                 else:
                     self._arrive(working, working.arrives)
-            self._find_due()
-
-    def _find_due(self) -> None:
-        events = [event for one in self._orders.values() if (event := one.next_event) is not None]
-        self._due = min(events, default=NEVER)
+            self._orders.find_due()
 
     def _arrive(self, working: Working, at: int) -> None:
         order_id = working.order.order_id
@@ -199,7 +184,7 @@ class InstrumentMatcher:
             self._end(working, at, Refused(order_id, at, Reason.PRICE_OUTSIDE_LIMITS))
             return
         working.arrived, working.since = True, at
-        self._changed()
+        self._orders.changed()
         self._outcomes.append(Accepted(order_id, at))
         if not working.waiting:
             self._act(working, at)
@@ -253,9 +238,9 @@ class InstrumentMatcher:
         if first:
             prints = self._opening(before, tick, prints)
         since = -1 if before is None else before.time
-        self._share_out(resting_shares(self._at_rest(), prints, book, since), tick.time)
+        self._share_out(resting_shares(self._orders.at_rest(), prints, book, since), tick.time)
         if self._queues:
-            update_queues(self._at_rest(), book)
+            update_queues(self._orders.at_rest(), book)
         self._trigger(tick)
 
     def _opening(self, before: Tick | None, tick: Tick, prints: Prints) -> Prints:
@@ -266,24 +251,24 @@ class InstrumentMatcher:
         seen_from_opening = before is not None and before.trading_day == tick.trading_day
         if price not in prints or (self._opens and tick.time >= self._opens + NS_PER_MINUTE):
             return prints if seen_from_opening else {}
-        self._share_out(auction_shares(self._at_rest(), prints, price), tick.time)
+        self._share_out(auction_shares(self._orders.at_rest(), prints, price), tick.time)
         return prints
 
     def _trigger(self, tick: Tick) -> None:
-        waiting = self._waiting()
+        waiting = self._orders.waiting()
         if not waiting or isnan(tick.last):
             return
         last = round(tick.last / self.price_tick)
         for working in waiting:
             if working.stop is not None and working.order.direction * (last - working.stop) >= 0:
                 working.triggered, working.since = True, tick.time
-                self._changed()
+                self._orders.changed()
                 self._outcomes.append(Triggered(working.order.order_id, tick.time))
                 self._act(working, tick.time)
 
     def _outside_limits(self, tick: Tick) -> None:
         """Orders accepted before the day's limits were known leave the book where these forbid them."""
-        for working in self._in_order(self._orders.values()):
+        for working in self._orders.in_order():
             if working.arrived and self._off_limits(working, tick):
                 self._withdraw(working, tick.time, Reason.PRICE_OUTSIDE_LIMITS)
 
@@ -305,27 +290,6 @@ class InstrumentMatcher:
         if self._book is None:
             self._book = Book(self.last_tick, self.price_tick)
         return self._book
-
-    def _at_rest(self) -> list[Working]:
-        """Orders at rest in the order in which they are served: by price, then by time, buys before sells."""
-        if self._resting is None:
-            found = [one for one in self._orders.values() if one.arrived and not one.waiting]
-            self._resting = sorted(found, key=_precedence)
-        return self._resting
-
-    def _waiting(self) -> list[Working]:
-        """Stop orders that nothing has triggered yet, in the order in which they came."""
-        if self._stops is None:
-            self._stops = [one for one in self._in_order(self._orders.values()) if one.arrived and one.waiting]
-        return self._stops
-
-    def _changed(self) -> None:
-        """An order began or ceased to rest: both lists are made anew when they are asked for."""
-        self._resting = self._stops = None
-
-    @staticmethod
-    def _in_order(orders: Iterable[Working]) -> list[Working]:
-        return sorted(orders, key=lambda one: one.priority)
 
     def _share_out(self, shares: Iterable[Share], at: int) -> None:
         for working, price, volume in shares:
@@ -349,12 +313,6 @@ class InstrumentMatcher:
     def _end(self, working: Working, at: int, outcome: Outcome) -> None:
         """The order's last outcome; a cancel under way comes too late, which it is told at once."""
         self._outcomes.append(outcome)
-        del self._orders[working.order.order_id]
-        self._changed()
+        self._orders.remove(working)
         if working.cancel_at is not None:
             self._outcomes.append(CancelRefused(working.order.order_id, at, Reason.ORDER_FINAL))
-
-
-def _precedence(one: Working) -> tuple[int, int, int, int]:
-    direction = one.order.direction
-    return -direction, -direction * (one.limit or 0), one.since, one.priority

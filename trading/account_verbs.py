@@ -40,6 +40,10 @@ def settle_at(keeper: Keeper, command: AccountCommand | None, prices: list[DayPr
     keeper.expire_all(keeper.now or 0)
     statement = keeper.book.settle({row.instrument: row.price for row in prices if row.price is not None})
     held = [row.instrument for row in prices]
+    for code in held:
+        last = keeper.facts.row(code).expires
+        if last is not None and last <= day:
+            keeper.book.expire(code)
     snapshot = BalanceSnapshot(
         account=keeper.account,
         trading_day=day,

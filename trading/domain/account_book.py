@@ -248,6 +248,14 @@ class AccountBook:
         carried = (replace(row, margin=self._ledger.side_margin(row.instrument, row.side)) for row in rows)
         return DayStatement.between(day, self.funds, by_trade, carried)
 
+    def expire(self, instrument: str) -> None:
+        """After the settlement of a contract's last day: its lots are gone at that price, which booked their profit.
+
+        So CFFEX index futures end, in cash. Delivery of goods, and its fee, is not modelled: whoever holds into the
+        last day of such a contract is settled the same way.
+        """
+        self._ledger.expire(instrument)
+
     def to_document(self) -> Document:
         """Lots, prices, terms and the day's entries, JSON-able; working orders are left out."""
         funds = self._ledger.funds

@@ -145,6 +145,11 @@ class Ledger:
         self._stale.add(instrument)
         return closings
 
+    def expire(self, instrument: str) -> None:
+        """The contract has ended: its lots are gone at the settlement price that they were last carried at."""
+        self._positions[instrument].clear()
+        self._stale.add(instrument)
+
     def settle(self, prices: Mapping[str, float]) -> None:
         """End the trading day at these settlement prices, one for every instrument held.
 

@@ -154,6 +154,11 @@ class Position:
         """Value of a side at its open prices in yuan."""
         return sum(lot.open_price * lot.volume for lot in self.lots(side)) * self.multiplier
 
+    def clear(self) -> None:
+        """Hold nothing any more."""
+        self.longs.clear()
+        self.shorts.clear()
+
     def settle(self, price: float) -> None:
         """End the trading day: every lot becomes yesterday's and is carried at the settlement price."""
         for lot in (*self.longs, *self.shorts):

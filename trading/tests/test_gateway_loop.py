@@ -8,6 +8,7 @@ import pytest
 
 from accounts.leases import LeaseLostError
 from marketdata.live_models import InstrumentFeed
+from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY
 from trading import services
 from trading.choices import CommandStatus
@@ -217,6 +218,18 @@ def test_a_settlement_undone_leaves_the_account_as_it_was(table: Bench) -> None:
     assert undone.status == CommandStatus.DONE
     table.ticked(4000.0)
     assert account_shape(_fresh(table))["funds"] == before
+    assert services.reconcile(None, table.account.code) == []
+
+
+def test_lots_of_a_contract_end_with_the_settlement_of_its_last_day(table: Bench) -> None:
+    table.placed("buy", "open", 4001.0, 2)
+    Instrument.objects.filter(code=RB).update(expires=date(2024, 1, 2))
+    table.restart()
+    _verb(table, lambda: services.settle(None, table.account.code, {RB: 4005.0}))
+    funds = account_shape(_fresh(table))["funds"]
+    statement = BalanceSnapshot.objects.get(account=table.account)
+    assert (Position.objects.count(), funds["margin"], statement.rows[0]["volume"]) == (0, 0, 2)
+    assert statement.position_profit == 2 * 10 * 4
     assert services.reconcile(None, table.account.code) == []
 
 

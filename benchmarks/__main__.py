@@ -13,6 +13,7 @@ NOT_BENCHMARKS = {
     "figures",
     "main_contracts",
     "private",
+    "reads_clients",
     "ready",
     "recorded_ticks",
     "walk",

@@ -78,7 +78,7 @@ class Opener(Worker):
     def _visible(self, asked: Sequence[Subscription]) -> dict[int, list[Subscription]]:
         """By account, those whose listener may see it; the others are told, alike for accounts that there are not."""
         numbers = rows.numbers_of({subscription.code for subscription in asked})
-        seen = rows.sights({subscription.listener.user_id for subscription in asked})
+        seen = rows.sights(rows.make_question({subscription.listener.user_id for subscription in asked}))
         found: dict[int, list[Subscription]] = defaultdict(list)
         for subscription in asked:
             number = numbers.get(subscription.code)
@@ -99,7 +99,7 @@ class Opener(Worker):
         if last == seq:
             return Opened(subscription, [], seq, seq)
         events = rows.events_after(account, seq, PAGE)
-        if last is None or not events or events[0].seq != seq + 1:
+        if last is None or not events or events[-1].seq != seq + len(events):  # a mark between them is gone
             return None
         told = [update(subscription.code, event) for event in events]
         return Opened(subscription, told, told[-1].seq, last)

@@ -72,6 +72,7 @@ class Reader(Worker):
         self._every: frozenset[int] = frozenset()
         self._due: set[int] = set()
         self._sweep_at = 0.0
+        self._question: rows.Question | None = None
 
     # --- called from anywhere ------------------------------------------------------------------------------
 
@@ -155,14 +156,14 @@ class Reader(Worker):
         begins = frozenset(opened.subscription.listener.user_id for opened in watch.opened)
         if watch.question is None or not begins <= watch.users:
             watch.users |= begins
-            watch.question = rows.viewers_question(account, watch.users)
+            watch.question = rows.make_question(watch.users, account)
         while True:
             events = rows.events_after(account, watch.seq, PAGE)
             last = len(events) < PAGE
             if not events and not watch.opened:
-                self._tell_refused(account, watch, rows.viewers(watch.question))
+                self._tell_refused(account, watch, rows.viewers(watch.question, account))
                 return
-            allowed = rows.viewers(watch.question)
+            allowed = rows.viewers(watch.question, account)
             told = [update(watch.code, event) for event in events]
             opened = watch.opened if last else []
             written_at = events[-1].created_at if events else None
@@ -186,7 +187,9 @@ class Reader(Worker):
         self._due |= {
             account for account, seq in rows.last_seqs(list(self._watches)).items() if seq > self._watches[account].seq
         }
-        sights = rows.sights(people)
+        if self._question is None or self._question.users != people:
+            self._question = rows.make_question(people)
+        sights = rows.sights(self._question)
         for account, watch in self._watches.items():
             if account not in self._due:
                 allowed = {user for user in watch.users if sights[user] & {account, rows.EVERY}}

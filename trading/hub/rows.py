@@ -6,12 +6,12 @@ of one person.
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 from django.contrib.auth.models import Group, Permission
 from django.db import connection, transaction
-from django.db.models import Count, Max, Q, QuerySet, TextField, Value
+from django.db.models import Count, IntegerField, Max, Q, QuerySet, Value
 from django.db.models.functions import Cast
 
 from accounts.models import User
@@ -34,7 +34,21 @@ MOST_ROWS = 500
 EVERY = 0
 """In the place of an account's number: the person sees all of them."""
 
-Question = tuple[str, tuple[Any, ...]]
+PERSON, RIGHT, GRANT = range(3)
+"""Kinds of facts: somebody active (1: a superuser), a permission that he holds, an account that is granted to him."""
+
+
+class Question(NamedTuple):
+    """Who of ``users`` may see what: a statement that is made once and asked again and again.
+
+    ``view`` and ``every`` are the numbers of the permissions to view accounts, and every account.
+    """
+
+    users: frozenset[int]
+    view: int
+    every: int
+    sql: str
+    params: tuple[Any, ...]
 
 
 class EventRow(NamedTuple):
@@ -44,7 +58,7 @@ class EventRow(NamedTuple):
     kind: str
     body: str
     market_time: datetime | None
-    created_at: datetime
+    created_at: datetime | None
 
 
 class Stamp(NamedTuple):
@@ -81,9 +95,30 @@ def one_moment() -> Iterator[None]:
 
 def events_after(account: int, seq: int, limit: int) -> list[EventRow]:
     """The events of an account with numbers above ``seq``, the first ``limit`` of them in their order."""
-    rows = AccountEvent.objects.filter(account_id=account, seq__gt=seq).order_by("seq")
-    stored = rows.annotate(text=Cast("body", TextField()))
-    return [EventRow(*row) for row in stored.values_list("seq", "kind", "text", "market_time", "created_at")[:limit]]
+    with connection.cursor() as cursor:
+        cursor.execute(_EVENTS, (account, seq, limit))
+        return [
+            EventRow(number, kind, body, _moment(market), _moment(written))
+            for number, kind, body, market, written in cursor.fetchall()
+        ]
+
+
+# Asked with every news: to have it made by the query set each time would take longer than it runs.
+_EVENTS = f"""
+    SELECT seq, kind, CAST(body AS text), CAST(market_time AS text), CAST(created_at AS text)
+    FROM {AccountEvent._meta.db_table}
+    WHERE account_id = %s AND seq > %s
+    ORDER BY seq
+    LIMIT %s
+"""  # noqa: S608 - the model's own name
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A moment as the database writes it, in UTC: SQLite says no more of it."""
+    if text is None:
+        return None
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def last_seqs(accounts: Collection[int]) -> dict[int, int]:
@@ -154,37 +189,68 @@ def who_listens(users: Collection[int]) -> dict[int, bool]:
     return {user: user in found for user in asked}
 
 
-def sights(users: Collection[int]) -> dict[int, set[int]]:
-    """The accounts that each of these people may see now; ``EVERY`` among them for those who see all."""
-    seen: dict[int, set[int]] = {user: set() for user in users}
-    for user, account in _pairs(users, Q()):
-        seen[user].add(account)
+def make_question(users: Collection[int], account: int | None = None) -> Question:
+    """The question which accounts these people may see, or whether they may see the one; ready to be asked often."""
+    named = Permission.objects.filter(content_type__app_label="trading", codename__in=(VIEW, VIEW_EVERY, TRADE))
+    numbers = dict(named.values_list("codename", "pk"))
+    view, every, trade = numbers[VIEW], numbers[VIEW_EVERY], numbers[TRADE]
+    facts = _facts([*users, EVERY], (view, every), (view, trade), account)  # an empty list would make no question
+    sql, params = facts.query.sql_with_params()
+    return Question(frozenset(users), view, every, sql, tuple(params))
+
+
+def sights(question: Question) -> dict[int, set[int]]:
+    """The accounts that each of the people asked about may see now; ``EVERY`` among them for those who see all.
+
+    As ``AccountQuerySet.visible_to``: who is active and holds the permission to view sees what is granted to him or
+    to a group of his, or everything if he holds that permission or is a superuser.
+    """
+    people: dict[int, int] = {}
+    rights: set[tuple[int, int]] = set()
+    grants: dict[int, set[int]] = {user: set() for user in question.users}
+    with connection.cursor() as cursor:
+        cursor.execute(question.sql, question.params)
+        for kind, user, value in cursor.fetchall():
+            if kind == PERSON:
+                people[user] = value
+            elif kind == RIGHT:
+                rights.add((user, value))
+            else:
+                grants[user].add(value)
+    seen: dict[int, set[int]] = {user: set() for user in question.users}
+    for user, is_superuser in people.items():
+        if is_superuser or {(user, question.view), (user, question.every)} <= rights:
+            seen[user] = {EVERY}
+        elif (user, question.view) in rights:
+            seen[user] = grants[user]
     return seen
 
 
-def viewers_question(account: int, users: Collection[int]) -> Question:
-    """The question which of these people see the account, made ready: it is asked before every delivery."""
-    sql, params = _pairs(users, Q(content_object=account)).query.sql_with_params()
-    return sql, tuple(params)
+def viewers(question: Question, account: int) -> frozenset[int]:
+    """Who of them may see the account at this moment."""
+    return frozenset(user for user, seen in sights(question).items() if seen & {account, EVERY})
 
 
-def viewers(question: Question) -> frozenset[int]:
-    """Who may see the account of the question at this moment."""
-    with connection.cursor() as cursor:
-        cursor.execute(*question)
-        return frozenset(row[0] for row in cursor.fetchall())
+def _facts(
+    users: Collection[int], rights: Collection[int], grants: Collection[int], account: int | None
+) -> "QuerySet[Any, Any]":
+    """What decides who sees what, as rows ``(kind, user, value)`` of one statement.
 
-
-def _pairs(users: Collection[int], of: Q) -> "QuerySet[Any, Any]":
-    """Pairs of a person and an account that he may see; in place of all accounts one pair with ``EVERY``."""
-    known = User.objects.filter(pk__in=[*users, EVERY], is_active=True)  # an empty list would make no question
-    holders = known.filter(_holds(VIEW))
-    every = holders.filter(_holds(VIEW_EVERY)).annotate(account=Value(EVERY)).values_list("pk", "account")
-    granted = Q(permission__codename__in=(VIEW, TRADE)) & of
-    own = TradingAccountUserObjectPermission.objects.filter(granted, user__in=holders)
-    shared = TradingAccountGroupObjectPermission.objects.filter(granted, group__user__in=holders)
-    return every.union(
-        own.values_list("user_id", "content_object_id"), shared.values_list("group__user", "content_object_id")
+    Five simple selects: one that decided by itself would be planned for longer than it runs.
+    """
+    memberships = User.groups.through.objects
+    of = Q() if account is None else Q(content_object=account)
+    own = TradingAccountUserObjectPermission.objects.filter(of, user__in=users, permission__in=grants)
+    shared = TradingAccountGroupObjectPermission.objects.filter(of, group__user__in=users, permission__in=grants)
+    people = User.objects.filter(pk__in=users, is_active=True).annotate(root=Cast("is_superuser", IntegerField()))
+    direct = User.user_permissions.through.objects.filter(user__in=users, permission__in=rights)
+    by_role = memberships.filter(user__in=users, group__permissions__in=rights)
+    return people.values_list(Value(PERSON), "pk", "root").union(
+        direct.values_list(Value(RIGHT), "user_id", "permission_id"),
+        by_role.values_list(Value(RIGHT), "user_id", "group__permissions"),
+        own.values_list(Value(GRANT), "user_id", "content_object_id"),
+        shared.values_list(Value(GRANT), "group__user", "content_object_id"),
+        all=True,
     )
 
 

@@ -27,6 +27,7 @@ class Worker:
         self._loop = loop
         self._calls: SimpleQueue[Call] = SimpleQueue()
         self._over = threading.Event()
+        self._failed = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -80,7 +81,7 @@ class Worker:
     def _take(self) -> None:
         """Run what has been called for; waits for the first of it."""
         with suppress(Empty):
-            self._calls.get(timeout=self.patience())()
+            self._calls.get(timeout=0.0 if self._failed else self.patience())()
             while True:
                 self._calls.get_nowait()()
 
@@ -88,7 +89,9 @@ class Worker:
         """Work. Whatever goes wrong is tried again: nothing else would tell the sockets."""
         try:
             self.work()
+            self._failed = False
         except Exception:
             log.exception("trading sockets wait for the database", thread=self._thread.name)
+            self._failed = True
             connection.close()
             self._over.wait(PAUSE_SECONDS)

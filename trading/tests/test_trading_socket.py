@@ -301,18 +301,18 @@ def test_one_question_answers_as_the_query_set_does(
     gone = User.objects.create_superuser("gone", "gone@example.com", "x", is_active=False)
     root = User.objects.create_superuser("root", "root@example.com", "x")
     people = [User.objects.get(pk=user.pk) for user in (ada, alice, bob, charlie, rita, gone, root)]
-    sights = rows.sights([user.pk for user in people])
-    listens = rows.who_listens([user.pk for user in people])
+    everybody = {user.pk for user in people}
+    sights = rows.sights(rows.make_question(everybody))
+    listens = rows.who_listens(everybody)
     for user in people:
         assert listens[user.pk] == user.has_perm("trading.view_tradingaccount")
         seen = set(TradingAccount.objects.visible_to(user).values_list("pk", flat=True))
         every = {account.pk, other.pk, third.pk}
         assert (every if rows.EVERY in sights[user.pk] else sights[user.pk]) == seen, user.username
     for one in (account, other, third):
-        question = rows.viewers_question(one.pk, [user.pk for user in people])
         allowed = {user.pk for user in people if TradingAccount.objects.visible_to(user).filter(pk=one.pk).exists()}
-        assert rows.viewers(question) == allowed
-    assert rows.viewers(rows.viewers_question(account.pk, [])) == frozenset()
+        assert rows.viewers(rows.make_question(everybody, one.pk), one.pk) == allowed
+    assert rows.viewers(rows.make_question([], account.pk), account.pk) == frozenset()
 
 
 async def test_many_sockets_are_one_question(

@@ -17,27 +17,23 @@ from accounts.models import User
 from accounts.tokens import EPOCH, LOGIN, DeskAuthentication, login_entry
 from quantsite.web.fast_reads import Claims
 
+_HELD = f"""
+  SELECT t.app_label || '.' || p.codename
+  FROM {Permission._meta.db_table} p JOIN {ContentType._meta.db_table} t ON t.id = p.content_type_id
+  WHERE p.codename IN (%s) AND (p.id IN (
+    SELECT g.permission_id FROM {User.groups.through._meta.db_table} m
+    JOIN {Group.permissions.through._meta.db_table} g ON g.group_id = m.group_id WHERE m.user_id = %%(user)s
+  ) OR p.id IN (
+    SELECT d.permission_id FROM {User.user_permissions.through._meta.db_table} d WHERE d.user_id = %%(user)s
+  ))"""
 _PERSON = f"""
-  SELECT u.id, u.username, u.is_superuser
+  SELECT u.id, u.username, u.is_superuser, ARRAY({_HELD}) AS held
   FROM {User._meta.db_table} u
-  WHERE u.id = %(user)s AND u.is_active AND u.login_epoch = %(epoch)s AND upper(md5(u.password)) = %(password)s
+  WHERE u.id = %%(user)s AND u.is_active AND u.login_epoch = %%(epoch)s AND upper(md5(u.password)) = %%(password)s
     AND NOT EXISTS (
       SELECT FROM {OutstandingToken._meta.db_table} o JOIN {BlacklistedToken._meta.db_table} b ON b.token_id = o.id
-      WHERE o.jti = %(login)s
+      WHERE o.jti = %%(login)s
     )"""
-_HELD = f"""
-  SELECT t.app_label || '.' || p.codename AS name
-  FROM caller
-  JOIN {Permission._meta.db_table} p ON p.codename IN (%s)
-  JOIN {ContentType._meta.db_table} t ON t.id = p.content_type_id
-  WHERE EXISTS (
-    SELECT FROM {User.groups.through._meta.db_table} m
-    JOIN {Group.permissions.through._meta.db_table} g ON g.group_id = m.group_id
-    WHERE m.user_id = caller.id AND g.permission_id = p.id
-  ) OR EXISTS (
-    SELECT FROM {User.user_permissions.through._meta.db_table} d
-    WHERE d.user_id = caller.id AND d.permission_id = p.id
-  )"""
 
 
 def caller(*permissions: str) -> str:
@@ -46,12 +42,12 @@ def caller(*permissions: str) -> str:
     :func:`holds` asks for one of them.
     """
     codenames = ", ".join(f"'{name.partition('.')[2]}'" for name in permissions)
-    return f"caller AS MATERIALIZED ({_PERSON}), held AS MATERIALIZED ({_HELD % codenames})"
+    return f"caller AS MATERIALIZED ({_PERSON % codenames})"
 
 
 def holds(permission: str) -> str:
     """SQL: whether the person in ``caller`` holds a permission, as ``User.has_perm`` answers it."""
-    return f"(caller.is_superuser OR EXISTS (SELECT FROM held WHERE name = '{permission}'))"
+    return f"(caller.is_superuser OR '{permission}' = ANY(caller.held))"
 
 
 def claims_of(raw: bytes) -> Claims | None:

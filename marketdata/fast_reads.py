@@ -1,6 +1,6 @@
 """Bars as a fast read: stored bars of the interval asked for; what has to be put together goes the other way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -67,23 +67,20 @@ def _sql(interval: str, limit: int, *, until: bool) -> str:
       SELECT c.* FROM {COVERAGE_TABLE} c JOIN known ON known.id = c.instrument_id WHERE c.bars > 0
     ),
     own AS MATERIALIZED (SELECT * FROM covered WHERE interval = '{interval}'),
-    newest AS MATERIALIZED (
+    newest AS (
       SELECT * FROM {BAR_TABLE}
       WHERE instrument_id = (SELECT id FROM known) AND interval = '{interval}'
         AND trading_day <= {last} AND trading_day >= {last} - {limit * 7 // 5 + PAUSE.days}
         {"AND start < %(end)s" if until else ""}
       ORDER BY trading_day DESC, start DESC LIMIT {limit + 1}
     ),
-    page AS MATERIALIZED (
-      SELECT row_number() OVER (ORDER BY b.start DESC) AS place, {_start("b.start")} AS start, {_line(interval)} AS line
+    page AS (
+      SELECT b.start, {_start("b.start")} AS began, {_line(interval)} AS line
       FROM newest b {settled if interval == DAY else ""}
     )
-    SELECT (SELECT username FROM caller WHERE {holds(MAY)}),
-      string_agg(line, ',' ORDER BY place DESC) FILTER (WHERE place <= {limit}),
-      count(*), min(start) FILTER (WHERE place <= {limit}), max(start),
-      (SELECT simulated FROM known), (SELECT bars FROM own),
+    SELECT caller.username, page.line, page.began, (SELECT simulated FROM known), (SELECT bars FROM own),
       (SELECT json_agg(json_build_array(interval, {_ns("first_start")}, {_ns("last_start")}, bars))::text FROM covered)
-    FROM page"""
+    FROM caller JOIN page ON TRUE WHERE {holds(MAY)} ORDER BY page.start"""
 
 
 def _ns(column: str) -> str:
@@ -107,17 +104,18 @@ def _ask(words: Mapping[str, str]) -> Question | None:
     return Question(_sql(interval, asked.limit, until=asked.end is not None), values, asked)
 
 
-def _answer(question: Question, row: Row, link: Link) -> Answer | None:
+def _answer(question: Question, rows: Sequence[Row], link: Link) -> Answer | None:
     asked: _Asked = question.about
-    _name, lines, count, first, last, simulated, stored, covered = row
-    if not count or not _enough(asked, covered, count, stored):
+    simulated, stored, covered = rows[0][3:]
+    if not _enough(asked, covered, len(rows), stored):
         return None
-    older = link.to(quote_plus(first.strip('"'))) if count > asked.limit else None
-    bars = min(count, asked.limit)
+    shown = rows[-asked.limit :]
+    first, last = shown[0][2], shown[-1][2]
+    older = link.to(quote_plus(first.strip('"'))) if len(rows) > asked.limit else None
     body = (
         f'{{"instrument":"{asked.instrument}","interval":"{asked.interval}","simulated":{str(simulated).lower()},'
-        f'"basis":[{{"interval":"{asked.interval}","first":{first},"last":{last},"bars":{bars}}}],'
-        f'"results":[{lines}],"next":'
+        f'"basis":[{{"interval":"{asked.interval}","first":{first},"last":{last},"bars":{len(shown)}}}],'
+        f'"results":[{",".join([row[1] for row in shown])}],"next":'
     )
     headers = ((b"link", f'<{older}>; rel="next"'.encode()),) if older else ()
     return Answer(body.encode() + orjson.dumps(older) + b"}", headers)

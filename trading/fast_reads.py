@@ -136,8 +136,8 @@ def _of_accounts(permission: str, table: str, line: str, page: Page, *, newest_f
         picked = f"({along}) UNION ALL ({picked})"
     return f"""{_visible(permission)},
     picked AS MATERIALIZED (SELECT id FROM ({picked}) found ORDER BY id {way} LIMIT {most}),
-    page AS MATERIALIZED (
-      SELECT row_number() OVER (ORDER BY o.id {way}) AS place, o.id AS key, {line} AS line
+    page AS (
+      SELECT o.id AS key, {line} AS line
       FROM picked JOIN {table} o ON o.id = picked.id
       JOIN {ACCOUNT_TABLE} a ON a.id = o.account_id JOIN {INSTRUMENT_TABLE} i ON i.id = o.instrument_id
     )"""
@@ -159,8 +159,8 @@ def _accounts(page: Page) -> str:
       WHERE ((SELECT every FROM sees) OR a.id IN (SELECT id FROM granted)){where}
       ORDER BY a.code LIMIT {page.size + 1}
     ),
-    page AS MATERIALIZED (
-      SELECT row_number() OVER (ORDER BY a.code) AS place, a.code AS key, {_ACCOUNT} AS line
+    page AS (
+      SELECT a.code AS key, {_ACCOUNT} AS line
       FROM picked JOIN {ACCOUNT_TABLE} a ON a.id = picked.id JOIN {STATE_TABLE} s ON s.account_id = a.id
       JOIN {Desk._meta.db_table} d ON d.id = a.desk_id
       JOIN {ControlGroup._meta.db_table} c ON c.id = a.control_group_id
@@ -194,6 +194,7 @@ READS = [
         NewestFirstCursor,
         _orders,
         holds("trading.view_order"),
+        newest_first=True,
         filters={
             **_BY_ACCOUNT,
             "status": Filter("o.status = ANY(%(status)s)", _status),

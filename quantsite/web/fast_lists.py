@@ -7,7 +7,7 @@ a number, a time UTC with ``Z``, what is undefined null.
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
@@ -75,14 +75,17 @@ def code_filter(condition: str) -> Filter:
 
 @dataclass(frozen=True)
 class FastList:
-    """A list: its SQL is a function of the conditions, the order and the bound of a page, and gives the rows
-    ``place, key, line`` of at most ``size + 1`` lines; ``place`` counts from 1."""
+    """A list in the order of ``key``: ``rows`` gives the SQL of ``caller`` and ``page``, ``may`` whether they may ask.
+
+    ``page`` has ``key`` and ``line`` of at most ``size + 1`` rows.
+    """
 
     path: str
     view: str
     cursor: type[NewestFirstCursor]
     rows: Callable[["Page"], str]
     may: str
+    newest_first: bool = False
     key: re.Pattern[str] = NUMBER
     filters: Mapping[str, Filter] = field(default_factory=dict)
 
@@ -95,10 +98,8 @@ class FastList:
         if page is None:
             return None
         chosen = f"""
-            SELECT (SELECT username FROM caller WHERE {self.may}),
-              COALESCE(string_agg(line, ',' ORDER BY place) FILTER (WHERE place <= {page.size}), ''),
-              max(key) FILTER (WHERE place = {page.size}), count(*)
-            FROM page"""
+            SELECT caller.username, page.line, page.key FROM caller LEFT JOIN page ON TRUE
+            WHERE {self.may} ORDER BY page.key {"DESC" if self.newest_first else "ASC"}"""
         return Question(f"WITH {self.rows(page)} {chosen}", page.values, page.size)
 
     def _page(self, words: Mapping[str, str]) -> "Page | None":
@@ -127,13 +128,14 @@ class FastList:
             return None
         return int(key) if self.key is NUMBER else key
 
-    def _answer(self, question: Question, row: Row, link: Link) -> Answer:
-        _name, lines, key, count = row
+    def _answer(self, question: Question, rows: Sequence[Row], link: Link) -> Answer:
+        size = question.about
+        lines = [line for _name, line, _key in rows[:size] if line is not None]
         following = b"null"
-        if count > question.about:
-            cursor = b64encode(b"p=" + str(key).encode()).decode()
+        if len(rows) > size:
+            cursor = b64encode(f"p={rows[size - 1][2]}".encode()).decode()
             following = orjson.dumps(link.to(quote_plus(cursor)))
-        return Answer(b'{"results":[%b],"next":%b}' % (lines.encode(), following))
+        return Answer(b'{"results":[%b],"next":%b}' % (",".join(lines).encode(), following))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ are held against each other in ``quantsite/tests/test_fast_reads.py``. docs/deci
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
@@ -78,17 +78,17 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class FastRead:
-    """One address: ``ask`` gives the query for the words of a request, ``answer`` the body for its row.
+    """One address: ``ask`` gives the query for the words of a request, ``answer`` the body for its rows.
 
-    Either gives None where the other road is to answer. The first column of the row is the caller's name, null where
-    the token proves nobody or the permission is missing. ``link`` makes the address of another page from the one asked
-    for: where it has ``PLACE`` the word goes that moves on.
+    Either gives None where the other road is to answer. The query gives no row where the token proves nobody or the
+    permission is missing, else one at least; their first column is the caller's name. ``link`` makes the address of
+    another page from the one asked for: where it has ``PLACE`` the word goes that moves on.
     """
 
     path: str
     view: str
     ask: Callable[[Mapping[str, str]], Question | None]
-    answer: Callable[[Question, Row, Link], Answer | None]
+    answer: Callable[[Question, Sequence[Row], Link], Answer | None]
     link: Callable[[str], str]
 
 
@@ -138,11 +138,11 @@ class FastReads:
         question = self._question(read.path, query)
         if claims is None or question is None or claims.expires <= time.time():
             return None
-        row = await _row(question.sql, {**claims.values, **question.values})
-        if row is None or row[0] is None:
+        rows = await _rows(question.sql, {**claims.values, **question.values})
+        if not rows:
             return None
-        answer = read.answer(question, row, self._link(read, query, asked.host, asked.secure))
-        return None if answer is None else (row[0], answer)
+        answer = read.answer(question, rows, self._link(read, query, asked.host, asked.secure))
+        return None if answer is None else (rows[0][0], answer)
 
     def _read_words(self, path: str, query: bytes) -> Question | None:
         """The question that an address asks; None where a word is unknown, empty, doubled or not what it should be."""
@@ -150,15 +150,15 @@ class FastReads:
         return None if words is None else self.reads[path].ask(words)
 
 
-async def _row(sql: str, values: Mapping[str, Any]) -> Row | None:
-    """The one row of a query; None where the database does not answer, which the other road will tell."""
+async def _rows(sql: str, values: Mapping[str, Any]) -> Sequence[Row]:
+    """The rows of a query; none where the database does not answer, which the other road will tell."""
     try:
         async with connection() as link:
             cursor = await link.execute(sql, values, binary=True)
-            return await cursor.fetchone()
+            return await cursor.fetchall()
     except psycopg.Error as error:
         log.warning("fast read failed", reason=str(error))
-        return None
+        return ()
 
 
 def _asked(scope: Scope) -> _Asked | None:

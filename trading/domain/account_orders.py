@@ -116,15 +116,15 @@ def closing_parts(order: BookOrder, volumes: SideVolume, setting: OffsetSetting)
 
 
 def check_reach(order: BookOrder, met: Iterable[Part], volumes: SideVolume, setting: OffsetSetting) -> None:
-    """Raise ``RuleError`` ``close_exceeds_position`` unless every part of a fill finds its lots.
+    """Raise ``RuleError`` ``close_exceeds_position`` unless every part of a split fill finds its lots.
 
-    Fills from elsewhere may have taken them; a fill is booked wholly or not at all.
+    Fills from elsewhere may have taken them; a fill is booked wholly or not at all. A close that is not split is one
+    booking, which the ledger refuses by itself.
     """
     wanted = dict.fromkeys(LotChoice, 0)
     for part in met:
         wanted[lots_hit(part.offset, setting)] += part.volume
-    enough = wanted[LotChoice.TODAY_ONLY] <= volumes.today and wanted[LotChoice.YESTERDAY_ONLY] <= volumes.yesterday
-    if not enough or sum(wanted.values()) > volumes.held:
+    if wanted[LotChoice.TODAY_ONLY] > volumes.today or wanted[LotChoice.YESTERDAY_ONLY] > volumes.yesterday:
         raise _exceeds(order, volumes, volumes.held)
 
 

@@ -109,8 +109,10 @@ def test_a_close_freezes_the_dearer_rate_of_the_lots_it_may_hit() -> None:
     assert older.frozen(rest(older, M, SELL, None, 1)).commission == pytest.approx(8.0)
     assert newer.frozen(rest(newer, M, SELL, None, 1)).commission == pytest.approx(3.0)
     cheap = replace(TERMS, fees=replace(TERMS.fees, close_by_money=0.00001))
-    both.set_terms(M, "DCE", DAY, cheap)
+    for book in (both, older):
+        book.set_terms(M, "DCE", DAY, cheap)
     assert both.frozen(rest(both, M, SELL, None, 1)).commission == pytest.approx(3.0)
+    assert older.frozen(rest(older, M, SELL, None, 1)).commission == pytest.approx(0.4), "no lot of today to hit"
 
 
 def test_where_today_goes_first_todays_lots_are_frozen_first() -> None:

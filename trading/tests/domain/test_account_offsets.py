@@ -164,6 +164,29 @@ def test_a_fill_whose_lots_a_foreign_fill_took_books_nothing() -> None:
     assert len(book.fill(order_id, 4000.0, 3, 1, DAY_NUMBER)) == 2
 
 
+def test_no_part_of_a_fill_is_booked_where_one_part_has_lost_its_lots() -> None:
+    book = mixed(RB)
+    rest(book, RB, SELL, YESTERDAY, 1)
+    order_id = rest(book, RB, SELL, None, 4)  # one older lot, three of today
+    book.foreign_fill(RB, SELL, TODAY, 4000.0, 1, 1, DAY_NUMBER)
+    before = book.to_document()
+    with pytest.raises(RuleError) as caught:
+        book.fill(order_id, 4000.0, 4, 1, DAY_NUMBER)
+    assert caught.value.code == "close_exceeds_position"
+    assert book.to_document() == before
+
+
+def test_where_closes_have_one_flag_a_fill_without_lots_books_nothing_either() -> None:
+    book = mixed(M)
+    order_id = rest(book, M, SELL, None, 5)
+    book.foreign_fill(M, SELL, CLOSE, 4000.0, 1, 1, DAY_NUMBER)
+    before = book.to_document()
+    with pytest.raises(RuleError) as caught:
+        book.fill(order_id, 4000.0, 5, 1, DAY_NUMBER)
+    assert caught.value.code == "close_exceeds_position"
+    assert (book.to_document(), book.parts_left(order_id)) == (before, (Part(CLOSE, 5),))
+
+
 def test_a_foreign_fill_takes_the_lots_of_its_flag() -> None:
     book = mixed(RB)
     (fill,) = book.foreign_fill(RB, SELL, TODAY, 4000.0, 3, 1, DAY_NUMBER)

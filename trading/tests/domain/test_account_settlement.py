@@ -151,6 +151,14 @@ def test_the_document_brings_the_account_back_float_for_float() -> None:
     assert again.to_document() == book.to_document()
 
 
+def test_the_document_keeps_the_days_average_price() -> None:
+    book = account(broker=BrokerTerms(margin_price_type=MarginPriceType.AVERAGE))
+    trade(book, RB, BUY, OPEN, 1, 4000.0)
+    book.mark(RB, 4100.0, average=4050.0)
+    again = AccountBook.from_document(book.to_document(), book.broker)
+    assert again.funds.margin == book.funds.margin == pytest.approx(4050.0)
+
+
 def test_a_document_of_another_version_is_refused() -> None:
     document = account().to_document()
     with pytest.raises(ValueError, match="version 2"):

@@ -199,6 +199,7 @@ def test_an_end_that_tells_no_volume_allows_what_was_known() -> None:
     assert state.apply(end(2)), "told later after all"
     assert state.apply(fill("2", 1))
     ignores(state, end(1))
+    refuses(order(ACCEPTED, end(None)), Accepted(at=2, traded=5))
 
 
 def test_an_end_with_less_than_is_known_to_be_traded_is_a_contradiction() -> None:
@@ -336,6 +337,12 @@ def test_a_stop_order_rests_until_it_is_triggered_and_may_then_be_refused() -> N
     assert refused.status is S.REJECTED
     assert filled.apply(fill("1", 2))
     refuses(filled, Rejected(at=3, reason_code="price"))
+
+
+def test_a_triggered_stop_order_that_the_exchange_has_numbered_is_in_doubt_no_more() -> None:
+    state = order(Accepted(at=1), Triggered(at=2), InDoubt(at=3), ACCEPTED)
+    assert state.status is S.ACCEPTED
+    ignores(state, InDoubt(at=3))
 
 
 def test_a_stop_order_reported_as_traded_is_refused_no_more() -> None:

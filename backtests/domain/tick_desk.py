@@ -91,8 +91,8 @@ class TickDesk:
         self._target = lots
 
     def chase(self) -> None:
-        """Send a market order for what the target lacks, unless one is under way; a day without a trade waits."""
-        if self._target is None or self._chasing in self.orders or self._tick is None or not self._tick.volume:
+        """Send a market order for what the target lacks, unless one is under way."""
+        if self._target is None or self._chasing in self.orders:
             return
         gap = round(self._target - self.account.held())
         if gap:

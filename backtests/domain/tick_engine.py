@@ -110,7 +110,6 @@ class _Run:
 
     def _close(self, day: TickDay, matcher: InstrumentMatcher) -> None:
         """Close what is held against the last book: what that does not display stays open, and a warning says so."""
-        self._desk.cancel_all()
         self._desk.aim(0.0)
         self._desk.chase()
         self._tell(matcher.on_clock(day.closes))

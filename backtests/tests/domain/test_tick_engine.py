@@ -1,5 +1,6 @@
 """The backtest on ticks by hand: what each rule of the engine and its desk does to fills, funds and updates."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_what_the_book_does_not_fill_is_sent_again_with_the_next_tick() -> None:
 def test_latency_moves_a_fill_to_the_book_that_is_there_by_then() -> None:
     ticks = [tick(number, ask_price=101.0 + (number > 3)) for number in range(1, 9)]
     result, strategy = run([day_of(*ticks)], Buyer, rules=Rules(latency_ms=600))
-    assert fills_of(result)[0] == (1, 102.0, 1.0)
+    assert fills_of(result) == [(1, 102.0, 1.0), (-1, 99.0, 1.0)]
     assert result.fills.start[0] == strategy.seen[2].time + 600_000_000
 
 
@@ -143,6 +144,49 @@ def test_resting_orders_hold_their_margin_back() -> None:
     result, strategy = run(QUIET, Greedy, capital=300.0, margin=0.1)
     assert result.rejected == 2
     assert len([one for one in strategy.updates if one.kind == UpdateKind.CANCELLED]) == 3
+
+
+class Again(OnTicks):
+    """Another opening once the first is cancelled, or partly filled."""
+
+    def act(self, number: int, tick: Tick) -> None:
+        if number == 1:
+            self.order = self.desk.limit(2.0, 99.0)
+        if number == 3:
+            self.desk.limit(1.0, 98.0)
+
+
+class CancelsFirst(Again):
+    """Cancels before it orders anew."""
+
+    def act(self, number: int, tick: Tick) -> None:
+        if number == 2:
+            self.desk.cancel(self.order)
+        super().act(number, tick)
+
+
+def test_what_an_order_holds_back_is_free_again_as_it_fills_or_ends() -> None:
+    one_lot = tick(2, last=99.0, volume=21, turnover=100 * 100.0 + 11 * 990.0)
+    rest = tick(3, last=99.0, volume=21, turnover=one_lot.turnover)
+    assert run([day_of(tick(1), one_lot, rest)], Again, capital=298.0, margin=0.1)[0].rejected == 0
+    assert run([day_of(tick(1), one_lot, rest)], Again, capital=290.0, margin=0.1)[0].rejected == 1
+    assert run(QUIET, CancelsFirst, capital=200.0, margin=0.1)[0].rejected == 0
+    assert run(QUIET, Again, capital=200.0, margin=0.1)[0].rejected == 1
+
+
+class FromTheFirst(Buyer):
+    """Wants to be long from the first tick on."""
+
+    def generate_signals(self) -> list[Signal]:
+        return [Signal(1.0)]
+
+
+def test_before_the_opening_a_signal_waits_and_then_takes_the_book_of_a_contract_that_nobody_trades() -> None:
+    ticks = [tick(number, volume=0, turnover=0.0, open=float("nan")) for number in (1, 2, 3, 4)]
+    day = replace(day_of(*ticks), opens=ticks[2].time)
+    result, _strategy = run([day], FromTheFirst)
+    assert fills_of(result) == [(1, 101.0, 1.0)]
+    assert result.fills.start.tolist() == [ticks[2].time]
 
 
 def test_days_settle_at_their_last_price_and_orders_end_with_them() -> None:

@@ -42,6 +42,20 @@ class Group:
 
 GROUPS: tuple[Group, ...] = (
     Group(
+        _("Trading"),
+        (
+            Item("trading.order", "receipt_long", _("Orders")),
+            Item("trading.position", "stacked_bar_chart", _("Positions")),
+            Item("trading.fill", "handshake", _("Fills")),
+            Item("trading.tradingaccount", "account_balance_wallet", _("Accounts")),
+            Item("trading.balancesnapshot", "description", _("Statements")),
+            Item("trading.cashentry", "payments", _("Deposits and withdrawals")),
+            Item("trading.accountcommand", "inbox", _("Commands to gateways")),
+            Item("trading.desk", "groups", _("Desks")),
+            Item("trading.controlgroup", "hub", _("Control groups")),
+        ),
+    ),
+    Group(
         _("Research"),
         (
             Item("backtests.backtestrun", "query_stats", _("Backtests")),

@@ -217,7 +217,45 @@ OPTIMISATIONS: dict[str, Rule] = {
 
 DEALERS: Audience = WATCH | {"bob"}  # whoever sees the account that is granted to Bob
 
+TRADING_CONSOLE: dict[str, Rule] = {
+    **{
+        route: rule
+        for rows, audience in (
+            ("order", STAFF),
+            ("fill", STAFF),
+            ("position", STAFF),
+            ("tradingaccount", STAFF),
+            ("balancesnapshot", DEALERS),
+            ("cashentry", DEALERS),
+            ("accountcommand", DEALERS),
+        )
+        for route, rule in {
+            **pages(f"trading/{rows}", audience),
+            f"admin/trading/{rows}/<object_id>/change/": Rule(DEALERS),
+            f"admin/trading/{rows}/<object_id>/history/": Rule(DEALERS, DEALERS, reading=True),
+        }.items()
+    },
+    "admin/trading/tradingaccount/add/": Rule(ADMIN, ADMIN),
+    **{
+        route: rule
+        for grouping in ("desk", "controlgroup")
+        for route, rule in pages(f"trading/{grouping}", WATCH, add=ADMIN, change=ADMIN, delete=ADMIN).items()
+    },
+    "admin/trading/order/states/": Rule(STAFF),
+    "admin/trading/order/cancel-all/": Rule(STAFF, STAFF),  # of the orders that one may cancel
+    "admin/trading/order/<order_id>/cancel/": Rule(post=DEALERS),
+    "admin/trading/position/<position_id>/close/": Rule(post=DEALERS),
+    "admin/trading/tradingaccount/<account_id>/live/": Rule(DEALERS),
+    **{
+        f"admin/trading/tradingaccount/<account_id>/{verb}/": Rule(post=ADMIN)
+        for verb in ("cash", "grant", "revoke", "activity")
+    },
+    "admin/trading/tradingaccount/<account_id>/settlement/": Rule(WATCH, WATCH),
+    "admin/trading/tradingaccount/<account_id>/settlement/undo/": Rule(post=WATCH),
+}
+
 TRADING: dict[str, Rule] = {
+    **TRADING_CONSOLE,
     "api/v1/orders/": Rule(STAFF, ADMIN | {"bob"}),
     "api/v1/orders/<pk>/": Rule(DEALERS),
     "api/v1/orders/<pk>/cancel/": Rule(post=DEALERS),

@@ -50,6 +50,7 @@ from quantsite.common.errors import RefusedError
 from quantsite.testing.cast import make_user
 from quantsite.tests.access_rules import ACTING, ANYONE, OPERATING, PUBLIC, RULES, SOCKETS
 from trading.tests.desk import make_desk
+from trading.tests.statements import settled_day
 
 PEOPLE = sorted(ANYONE)
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -206,6 +207,15 @@ def build() -> World:
     walk = walked(people["alice"], WalkForwardRequest(search, in_sample=8, out_of_sample=5))
     desk = make_desk("bobs", people["bob"])
     keys = {
+        "order": str(desk.order.pk),
+        "fill": str(desk.fill.pk),
+        "position": str(desk.position.pk),
+        "tradingaccount": str(desk.account.pk),
+        "accountcommand": str(desk.command.pk),
+        "cashentry": str(desk.command.cash_entry.pk),
+        "balancesnapshot": str(settled_day(desk).pk),
+        "desk": str(desk.account.desk_id),
+        "controlgroup": str(desk.account.control_group_id),
         "orders": str(desk.order.pk),
         "fills": str(desk.fill.pk),
         "trading-accounts": desk.account.code,

@@ -1,0 +1,112 @@
+"""The end of a trading day in the console: its prices and where they are from, what it would book, settle, undo."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.admin_base import actor_of
+from quantsite.common.errors import RefusedError, RuleError
+from trading import services
+from trading.account_models import SETTLE, TradingAccount
+from trading.account_page import account_url
+from trading.admin_base import attempt, first_error, outcome
+from trading.admin_format import price
+from trading.admin_forms import SettlementForm
+from trading.ledger_models import BalanceSnapshot, Position
+from trading.permissions import demand
+from trading.settling import Preview
+from trading.statement_page import position_line, source_word, sum_lines, total
+
+
+class SettlementPages:
+    """The pages of :class:`TradingAccountAdmin` about the end of a day."""
+
+    admin_site: Any
+    opts: Any
+    media: Any
+
+    def settlement_view(self, request: HttpRequest, account: TradingAccount) -> HttpResponseBase:
+        """Prices and preview; a POST with ``settle`` ends the day, any other one looks again with other prices."""
+        actor = actor_of(request)
+        demand(actor, SETTLE, account)
+        preview = services.settlement_preview(actor, account.code)
+        form = SettlementForm([row.instrument for row in preview.prices], request.POST or self._start(preview))
+        if request.method == "POST" and form.is_valid():
+            if "settle" in request.POST and form.cleaned_data["day"]:
+                return self._settle(request, account, form)
+            try:
+                preview = services.settlement_preview(actor, account.code, form.given())
+            except RefusedError:
+                raise
+            except RuleError as error:
+                messages.error(request, error.text)
+        elif request.method == "POST":
+            messages.error(request, first_error(form))
+        return self._show(request, account, preview, form)
+
+    def undo_view(self, request: HttpRequest, account: TradingAccount) -> HttpResponseBase:
+        """Take the last settlement back."""
+        actor = actor_of(request)
+        demand(actor, SETTLE, account)
+
+        def work() -> str:
+            command = services.undo_settlement(actor, account.code)
+            return outcome(command, _("The settlement is undone: the day runs on."))
+
+        return attempt(request, work, account_url("settlement", account.pk))
+
+    def _start(self, preview: Preview) -> dict[str, Any]:
+        return {"day": preview.trading_day.isoformat() if preview.trading_day else ""}
+
+    def _settle(self, request: HttpRequest, account: TradingAccount, form: SettlementForm) -> HttpResponseBase:
+        actor, day = actor_of(request), form.cleaned_data["day"]
+
+        def work() -> str:
+            command = services.settle(actor, account.code, form.given(), day)
+            return outcome(command, _("%(day)s is settled.") % {"day": day})
+
+        answer = attempt(request, work, account_url("settlement", account.pk))
+        made = BalanceSnapshot.objects.filter(account=account, trading_day=day, undone_at=None).first()
+        if made is not None:
+            return HttpResponseRedirect(reverse("admin:trading_balancesnapshot_change", args=[made.pk]))
+        return answer
+
+    def _show(
+        self, request: HttpRequest, account: TradingAccount, preview: Preview, form: SettlementForm
+    ) -> HttpResponse:
+        last = BalanceSnapshot.objects.filter(account=account, undone_at=None).order_by("-seq").first()
+        settled = last is not None and preview.trading_day is not None and last.trading_day >= preview.trading_day
+        statement = preview.statement
+        held = Position.objects.filter(account=account).select_related("instrument")
+        marks = {row.instrument.code: price(row.last_price, row.instrument.price_tick) for row in held}
+        lines = form.lines(preview.prices)
+        for line in lines:
+            found = line["price"]
+            line["mark"] = marks.get(line["code"], "–")
+            line["source"] = source_word(found.source) if found else ""
+            line["shown"] = "–" if found is None or found.price is None else price(found.price, 1)
+        prices = {row.instrument: {"source": row.source} for row in preview.prices}
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Settlement of %(code)s") % {"code": account.code},
+            "opts": self.opts,
+            "media": self.media,
+            "account": account,
+            "preview": preview,
+            "form": form,
+            "price_lines": lines,
+            "lines": sum_lines(statement) if statement else [],
+            "total": total(statement) if statement else None,
+            "positions": [position_line(line, prices) for line in statement["rows"]] if statement else [],
+            "last": last,
+            "last_url": reverse("admin:trading_balancesnapshot_change", args=[last.pk]) if last else "",
+            "settled": settled,
+            "account_url": account_url("change", account.pk),
+            "undo_url": account_url("undo", account.pk),
+        }
+        return render(request, "admin/trading/tradingaccount/settlement.html", context)

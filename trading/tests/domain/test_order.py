@@ -324,6 +324,17 @@ def test_two_numbers_of_the_exchange_for_one_order_are_a_contradiction() -> None
     refuses(order(ACCEPTED), Accepted(at=1, exchange_order_id="18"))
 
 
+@pytest.mark.parametrize("status", sorted(FINAL))
+def test_what_comes_after_the_end_moves_no_flag(status: OrderStatus) -> None:
+    for late in (CancelRequested(at=9), Triggered(at=9)):
+        ignores(standing(status), late)
+
+
+def test_a_rejected_order_ends_otherwise_only_without_a_trade() -> None:
+    ignores(standing(S.REJECTED), end(0))
+    refuses(standing(S.REJECTED), end(1))
+
+
 def test_a_stop_order_rests_until_it_is_triggered_and_may_then_be_refused() -> None:
     state = order(Accepted(at=1))
     refuses(state, Rejected(at=1, reason_code="price"))

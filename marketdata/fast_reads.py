@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
@@ -28,6 +28,9 @@ MOST = 1_000
 """Bars of a page: larger ones are rather read in columns."""
 PAUSE = timedelta(days=60)
 """Days looked back beyond one for each bar: who has not traded for longer is read by the other road."""
+
+
+SERIES_KEPT = 4_096
 
 
 class _HoursNeededError(Exception):
@@ -59,7 +62,6 @@ def _line(interval: str) -> str:
 @lru_cache(256)
 def _sql(interval: str, limit: int, *, until: bool) -> str:
     settled = f"LEFT JOIN {SETTLEMENT_TABLE} s ON s.instrument_id = b.instrument_id AND s.trading_day = b.trading_day"
-    last = "%(last)s" if until else "(SELECT last_day FROM own)"
     return f"""
     WITH {caller(MAY)},
     known AS MATERIALIZED (SELECT id, simulated FROM {INSTRUMENT_TABLE} WHERE code = %(instrument)s),
@@ -70,7 +72,7 @@ def _sql(interval: str, limit: int, *, until: bool) -> str:
     newest AS (
       SELECT * FROM {BAR_TABLE}
       WHERE instrument_id = (SELECT id FROM known) AND interval = '{interval}'
-        AND trading_day <= {last} AND trading_day >= {last} - {limit * 7 // 5 + PAUSE.days}
+        AND trading_day >= %(since)s AND trading_day <= %(last)s
         {"AND start < %(end)s" if until else ""}
       ORDER BY trading_day DESC, start DESC LIMIT {limit + 1}
     ),
@@ -79,6 +81,7 @@ def _sql(interval: str, limit: int, *, until: bool) -> str:
       FROM newest b {settled if interval == DAY else ""}
     )
     SELECT caller.username, page.line, page.began, (SELECT simulated FROM known), (SELECT bars FROM own),
+      (SELECT last_day FROM own), %(last)s::date,
       (SELECT json_agg(json_build_array(interval, {_ns("first_start")}, {_ns("last_start")}, bars))::text FROM covered)
     FROM caller JOIN page ON TRUE WHERE {holds(MAY)} ORDER BY page.start"""
 
@@ -100,14 +103,26 @@ def _ask(words: Mapping[str, str]) -> Question | None:
         return None
     values: dict[str, Any] = {"instrument": asked.instrument}
     if asked.end is not None:
-        values |= {"end": asked.end, "last": asked.end.date() + LONGEST_CLOSURE}
-    return Question(_sql(interval, asked.limit, until=asked.end is not None), values, asked)
+        values["end"] = asked.end
+    return Question(_sql(interval, asked.limit, until=asked.end is not None), values, asked, partial(_days, asked))
+
+
+def _days(asked: _Asked) -> dict[str, date]:
+    """The trading days to look through: as values, so that the server opens the tables of these years only."""
+    last = asked.end.date() if asked.end else _last_days.get((asked.instrument, asked.interval))
+    if last is None:
+        return {"since": date.min, "last": date.max}
+    return {"since": last - PAUSE - timedelta(days=asked.limit * 7 // 5), "last": last + LONGEST_CLOSURE}
+
+
+_last_days: dict[tuple[str, str], date] = {}
+"""The last trading day of series as the last answer had it: a hint, checked with every answer."""
 
 
 def _answer(question: Question, rows: Sequence[Row], link: Link) -> Answer | None:
     asked: _Asked = question.about
-    simulated, stored, covered = rows[0][3:]
-    if not _enough(asked, covered, len(rows), stored):
+    simulated, stored, last_day, looked_to, covered = rows[0][3:]
+    if not _looked_far(asked, last_day, looked_to) or not _enough(asked, covered, len(rows), stored):
         return None
     shown = rows[-asked.limit :]
     first, last = shown[0][2], shown[-1][2]
@@ -119,6 +134,16 @@ def _answer(question: Question, rows: Sequence[Row], link: Link) -> Answer | Non
     )
     headers = ((b"link", f'<{older}>; rel="next"'.encode()),) if older else ()
     return Answer(body.encode() + orjson.dumps(older) + b"}", headers)
+
+
+def _looked_far(asked: _Asked, last_day: date | None, looked_to: date) -> bool:
+    """Whether the newest bar was among the days looked through; remembers its day for the next time."""
+    if last_day is None:
+        return False
+    if len(_last_days) >= SERIES_KEPT:
+        _last_days.clear()
+    _last_days[asked.instrument, asked.interval] = last_day
+    return asked.end is not None or last_day <= looked_to
 
 
 def _enough(asked: _Asked, covered: str, count: int, stored: int) -> bool:

@@ -268,6 +268,15 @@ def test_a_grant_given_and_taken_counts_from_the_next_request(road: Road, people
     assert slowly(address, token).status_code == 403
 
 
+def test_bars_that_come_much_later_are_not_missed(road: Road, people: dict[str, User]) -> None:
+    token, address = token_of(people["bob"]), f"{BARS}&interval=5m&limit=50"
+    assert compare(road, address, token) is not None
+    store_simulated_bars(None, interval="5m", first=date(2024, 1, 22), last=date(2024, 6, 28), seed=7)
+    assert compare(road, address, token) is None  # they lie beyond the days looked through: Django's answer
+    body = compare(road, address, token)
+    assert body["results"][-1]["trading_day"] == "2024-06-28"
+
+
 def test_a_request_that_is_unlike_a_programs_goes_to_django(road: Road, people: dict[str, User]) -> None:
     token, address = token_of(people["bob"]), "/api/v1/orders/"
     assert road.ask(address, token, accept="application/json") is not None

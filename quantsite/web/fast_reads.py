@@ -62,11 +62,15 @@ class Link(NamedTuple):
 
 
 class Question(NamedTuple):
-    """One query, its values beside those of the caller, and what the answer is made with."""
+    """One query, its values beside those of the caller, and what the answer is made with.
+
+    ``late`` gives values that are another at each request; all else is remembered for the address.
+    """
 
     sql: str
     values: Mapping[str, Any]
     about: Any = None
+    late: Callable[[], Mapping[str, Any]] = dict
 
 
 class Answer(NamedTuple):
@@ -138,7 +142,7 @@ class FastReads:
         question = self._question(read.path, query)
         if claims is None or question is None or claims.expires <= time.time():
             return None
-        rows = await _rows(question.sql, {**claims.values, **question.values})
+        rows = await _rows(question.sql, {**claims.values, **question.values, **question.late()})
         if not rows:
             return None
         answer = read.answer(question, rows, self._link(read, query, asked.host, asked.secure))

@@ -5,7 +5,7 @@ prepared INSERT.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from backtests.domain.result import DayTable, FillTable
 from backtests.models import BacktestDay, BacktestFill, BacktestRun
 from marketdata.bar_rows import PG_EPOCH_DAYS, PG_EPOCH_MICROSECONDS
 from marketdata.bar_store import COPY_HEADER, COPY_TRAILER
-from quantsite.common.times import utc_to_ns
+from quantsite.common.times import NS_PER_SECOND, utc_to_ns
 
 Columns = dict[str, npt.NDArray[Any]]
 """Column name -> values, shape ``(rows,)``."""
@@ -107,7 +107,9 @@ def _binary(columns: Columns) -> bytes:
 def _values(name: str, column: npt.NDArray[Any]) -> list[Any]:
     """A column as SQLite keeps it: instants in Django's form, naive and in UTC; days as ISO dates."""
     if name == "start":
-        texts: list[str] = np.datetime_as_string(column.astype("datetime64[ns]"), unit="s").tolist()
+        # Bars start on whole seconds; fills of a run on ticks carry their own instants.
+        unit: Literal["us", "s"] = "us" if (column % NS_PER_SECOND).any() else "s"
+        texts: list[str] = np.datetime_as_string(column.astype("datetime64[ns]"), unit=unit).tolist()
         return [text.replace("T", " ") for text in texts]
     if name == "trading_day":
         return list(np.datetime_as_string(column.astype("datetime64[D]")).tolist())

@@ -52,6 +52,7 @@ def asked(apple: Instrument) -> RunRequest:
     return RunRequest("double_ma", apple.code, "tick", parameters={"fast": 20, "slow": 60}, costs=FREE, volume=3.0)
 
 
+@pytest.mark.embedded
 def test_the_same_request_gives_the_same_result_from_rows_and_from_the_archive(
     asked: RunRequest, apple: Instrument
 ) -> None:
@@ -63,6 +64,7 @@ def test_the_same_request_gives_the_same_result_from_rows_and_from_the_archive(
     assert first.fill_count is not None
     assert first.fill_count > 100
     late = finished(None, replace(asked, rules=Rules(latency_ms=500)))
+    assert set((read_fills(late).start % 1_000_000_000).tolist()) == {500_000_000}
     assert late.data_hash == first.data_hash
     assert late.result_hash != first.result_hash
 

@@ -63,20 +63,21 @@ class TradingAccountAdmin(SettlementPages, AccountRowAdmin):
     list_before_template = "admin/trading/tradingaccount/live.html"
     change_form_template = "admin/trading/tradingaccount/change_form.html"
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
         """Who may open accounts."""
         return bool(request.user.has_perm("trading.add_tradingaccount"))
 
     has_change_permission = nobody  # its columns are what was agreed; the verbs have forms of their own
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[TradingAccount]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """The accounts that this person may see, with their funds."""
         rows = super().get_queryset(request).select_related("desk", "control_group", "state", "created_by")
         mine = {"account": OuterRef("pk")}
         working = Order.objects.filter(**mine).working().order_by().values("account").annotate(count=Count("pk"))
         settled = BalanceSnapshot.objects.filter(**mine, undone_at=None).order_by("-trading_day")
         counted = Coalesce(Subquery(working.values("count")), 0)
-        return rows.annotate(working=counted, settled=Subquery(settled.values("trading_day")[:1]))
+        found: QuerySet[Any] = rows.annotate(working=counted, settled=Subquery(settled.values("trading_day")[:1]))
+        return found
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         """Desks and control groups are named to those who may see them."""
@@ -87,7 +88,7 @@ class TradingAccountAdmin(SettlementPages, AccountRowAdmin):
         """Worst first."""
         endless = When(state__risk_degree=None, state__margin__gt=0, then=Value(ENDLESS))
         worst = Case(endless, default=Coalesce(F("state__risk_degree"), 0.0), output_field=FloatField())
-        return [worst.desc(), "code"]
+        return [worst.desc()]  # the theme adds the key; a second name would be marked as what the list is sorted by
 
     # --- what is shown -------------------------------------------------------------------------------------
 

@@ -140,7 +140,7 @@ class StatusFilter(DropdownFilter):  # type: ignore[misc]
 
     def lookups(self, _request: HttpRequest, _page: Any) -> Sequence[tuple[str, Any]]:
         """Working, then each status."""
-        return [(WORKING, _("working")), *Order._meta.get_field("status").flatchoices]  # type: ignore[union-attr]
+        return [(WORKING, _("working")), *Order._meta.get_field("status").flatchoices]
 
     def queryset(self, _request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         """The rows of the chosen status."""

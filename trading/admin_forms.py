@@ -1,5 +1,6 @@
 """Forms of the console's pages about trading. What they ask for is done by the verbs of ``services``."""
 
+import json
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -30,7 +31,6 @@ from trading.permissions import visible_orders
 from trading.prices import DayPrice
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
-PRICE_DIGITS = {"max_digits": 18, "decimal_places": 6}
 AT_LIMIT, AT_ANY = "limit", "any"
 LEVELS = ((VIEW, _("may look")), (TRADE, _("may trade")))
 
@@ -98,7 +98,7 @@ class ClosePositionForm(forms.Form):
     how = forms.ChoiceField(
         label=_("At"), choices=[(AT_LIMIT, _("no worse than this price")), (AT_ANY, _("any price"))]
     )
-    price = forms.DecimalField(label=_("Price"), required=False, **PRICE_DIGITS)
+    price = forms.DecimalField(label=_("Price"), required=False, max_digits=18, decimal_places=6)
     reason = forms.CharField(label=_("Reason"), max_length=200, required=False)
 
     def clean(self) -> dict[str, Any]:
@@ -183,13 +183,17 @@ class SettlementForm(forms.Form):
         self.codes = list(codes)
         for number, code in enumerate(self.codes):
             self.fields[f"price_{number}"] = forms.DecimalField(
-                label=code, required=False, min_value=Decimal("0.000001"), **PRICE_DIGITS
+                label=code, required=False, min_value=Decimal("0.000001"), max_digits=18, decimal_places=6
             )
 
     def given(self) -> dict[str, float]:
         """Code -> price of those that were written in."""
         found = {code: self.cleaned_data.get(f"price_{number}") for number, code in enumerate(self.codes)}
         return {code: float(price) for code, price in found.items() if price is not None}
+
+    def seen(self) -> str:
+        """The prices written in as one text: what a preview was made of."""
+        return json.dumps(self.given() if self.is_valid() else {}, sort_keys=True)
 
     def lines(self, prices: Sequence[DayPrice]) -> list[dict[str, Any]]:
         """Each instrument with its input, its price and where that comes from."""

@@ -85,7 +85,6 @@ class OrderAdmin(InstrumentRowAdmin):
         "shown_traded",
         "shown_average",
         "shown_status",
-        "shown_reason",
         "shown_time",
         "shown_cancel",
     ]
@@ -128,18 +127,14 @@ class OrderAdmin(InstrumentRowAdmin):
 
     @display(description=_("Status"), ordering="status")
     def shown_status(self, order: Order) -> SafeString:
-        """Where it stands."""
-        return status_cell(order)
-
-    @display(description=_("Reason"))
-    def shown_reason(self, order: Order) -> SafeString:
-        """Why it was refused, in words."""
-        return order_cell(order, "reason_text", order.reason_text or order.reason_code or NOTHING, "tr-reason")
+        """Where it stands; below it why it was refused, in words."""
+        reason = order_cell(order, "reason_text", order.reason_text or order.reason_code, "tr-reason")
+        return format_html("{}{}", status_cell(order), reason)
 
     @display(description=_("Placed"), ordering="id")
     def shown_time(self, order: Order) -> SafeString | str:
         """By the market clock once the gateway has taken it, by ours before."""
-        return moment(order.submitted_at or order.created_at)
+        return moment(order.submitted_at or order.finished_at or order.created_at)
 
     @display(description="")
     def shown_cancel(self, order: Order) -> SafeString | str:

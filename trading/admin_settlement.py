@@ -35,19 +35,22 @@ class SettlementPages:
         actor = actor_of(request)
         demand(actor, SETTLE, account)
         preview = services.settlement_preview(actor, account.code)
-        form = SettlementForm([row.instrument for row in preview.prices], request.POST or self._start(preview))
-        if request.method == "POST" and form.is_valid():
-            if "settle" in request.POST and form.cleaned_data["day"]:
+        marks = _marks(account)
+        form = SettlementForm([row.instrument for row in preview.prices], _given(request, preview, marks))
+        if request.method == "POST" and not form.is_valid():
+            messages.error(request, first_error(form))
+        elif request.method == "POST":
+            if "settle" in request.POST and request.POST.get("seen") == form.seen():
                 return self._settle(request, account, form)
+            if "settle" in request.POST:
+                messages.warning(request, _("The prices are not those of the preview: look at it again."))
             try:
                 preview = services.settlement_preview(actor, account.code, form.given())
             except RefusedError:
                 raise
             except RuleError as error:
                 messages.error(request, error.text)
-        elif request.method == "POST":
-            messages.error(request, first_error(form))
-        return self._show(request, account, preview, form)
+        return self._show(request, account, preview, form, marks)
 
     def undo_view(self, request: HttpRequest, account: TradingAccount) -> HttpResponseBase:
         """Take the last settlement back."""
@@ -59,9 +62,6 @@ class SettlementPages:
             return outcome(command, _("The settlement is undone: the day runs on."))
 
         return attempt(request, work, account_url("settlement", account.pk))
-
-    def _start(self, preview: Preview) -> dict[str, Any]:
-        return {"day": preview.trading_day.isoformat() if preview.trading_day else ""}
 
     def _settle(self, request: HttpRequest, account: TradingAccount, form: SettlementForm) -> HttpResponseBase:
         actor, day = actor_of(request), form.cleaned_data["day"]
@@ -77,13 +77,16 @@ class SettlementPages:
         return answer
 
     def _show(
-        self, request: HttpRequest, account: TradingAccount, preview: Preview, form: SettlementForm
+        self,
+        request: HttpRequest,
+        account: TradingAccount,
+        preview: Preview,
+        form: SettlementForm,
+        marks: dict[str, str],
     ) -> HttpResponse:
         last = BalanceSnapshot.objects.filter(account=account, undone_at=None).order_by("-seq").first()
         settled = last is not None and preview.trading_day is not None and last.trading_day >= preview.trading_day
         statement = preview.statement
-        held = Position.objects.filter(account=account).select_related("instrument")
-        marks = {row.instrument.code: price(row.last_price, row.instrument.price_tick) for row in held}
         lines = form.lines(preview.prices)
         for line in lines:
             found = line["price"]
@@ -99,6 +102,7 @@ class SettlementPages:
             "account": account,
             "preview": preview,
             "form": form,
+            "seen": form.seen(),
             "price_lines": lines,
             "lines": sum_lines(statement) if statement else [],
             "total": total(statement) if statement else None,
@@ -110,3 +114,21 @@ class SettlementPages:
             "undo_url": account_url("undo", account.pk),
         }
         return render(request, "admin/trading/tradingaccount/settlement.html", context)
+
+
+def _marks(account: TradingAccount) -> dict[str, str]:
+    """Code -> where what is held is marked."""
+    held = Position.objects.filter(account=account, last_price__isnull=False).select_related("instrument")
+    return {row.instrument.code: price(row.last_price, row.instrument.price_tick) for row in held}
+
+
+def _given(request: HttpRequest, preview: Preview, marks: dict[str, str]) -> dict[str, Any]:
+    """What the form is filled with: what was posted, with the last prices in the place of missing ones if asked for."""
+    if request.method != "POST":
+        return {"day": preview.trading_day.isoformat() if preview.trading_day else ""}
+    posted = {name: str(value) for name, value in request.POST.items()}
+    if "last" in posted:
+        for number, row in enumerate(preview.prices):
+            if row.price is None and not posted.get(f"price_{number}"):
+                posted[f"price_{number}"] = marks.get(row.instrument, "").replace(",", "")
+    return posted

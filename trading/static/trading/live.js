@@ -60,7 +60,7 @@
         element.className = `qs-state qs-state-${order.status}`;
       } else if (element.dataset.name === "traded") write(element, `${whole(order.traded)} / ${whole(order.volume)}`);
       else if (element.dataset.name === "average_price") write(element, price(order.average_price, digits));
-      else if (element.dataset.name === "reason_text") write(element, order.reason_text || order.reason_code || NOTHING);
+      else if (element.dataset.name === "reason_text") write(element, order.reason_text || order.reason_code);
     });
     each("order-cancel", order.id, (button) => { button.hidden = over; });
   };

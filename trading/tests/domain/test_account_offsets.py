@@ -96,6 +96,19 @@ def test_the_fills_of_a_split_order_use_up_its_parts_in_order() -> None:
     assert book.working == ()
 
 
+def test_a_fill_over_several_lots_of_a_kind_is_one_row_with_their_sums() -> None:
+    book = account()
+    for price in (4000.0, 4010.0):
+        trade(book, RB, BUY, Offset.OPEN, 1, price)
+    (fill,) = trade(book, RB, SELL, TODAY, 2, 4020.0)
+    assert (fill.volume, fill.commission, fill.close_profit_by_date, fill.close_profit_by_trade) == (
+        2,
+        6.0,
+        300.0,
+        300.0,
+    )
+
+
 @pytest.mark.parametrize("code", [RB, M])
 def test_auto_closes_and_never_opens(code: str) -> None:
     book = mixed(code)

@@ -163,6 +163,7 @@ class TestThroughTheSocket:
     async def test_a_large_day_is_cut_and_says_so(
         self, bob: User, scribe: Scribe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(scribe, "next_day", scribe.deposit)
         await sync_to_async(scribe.happen)(100)
         async with socket_of(bob) as link:
             whole = (await begun(link, A))["data"]

@@ -238,7 +238,6 @@ class OrderAdmin(InstrumentRowAdmin):
             "orders": orders.select_related("account", "instrument")[:MOST_STATES],
             "count": orders.count(),
             "accounts": orders.order_by().values("account").distinct().count(),
-            "media": self.media,
         }
         return render(request, "admin/trading/order/cancel_all.html", context)
 

@@ -28,7 +28,6 @@ class SettlementPages:
 
     admin_site: Any
     opts: Any
-    media: Any
 
     def settlement_view(self, request: HttpRequest, account: TradingAccount) -> HttpResponseBase:
         """Prices and preview; a POST with ``settle`` ends the day, any other one looks again with other prices."""
@@ -98,7 +97,6 @@ class SettlementPages:
             **self.admin_site.each_context(request),
             "title": _("Settlement of %(code)s") % {"code": account.code},
             "opts": self.opts,
-            "media": self.media,
             "account": account,
             "preview": preview,
             "form": form,

@@ -49,7 +49,7 @@ class Position(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.side} {self.volume} {self.instrument_id}"
+        return f"{self.instrument.code} {self.side} {self.volume}"
 
 
 class CashEntry(models.Model):

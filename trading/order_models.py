@@ -102,7 +102,7 @@ class Order(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.direction} {self.offset} {self.volume} {self.instrument_id}"
+        return f"#{self.pk} {self.direction} {self.offset} {self.volume} {self.instrument.code}"
 
     @property
     def is_working(self) -> bool:

@@ -14,6 +14,7 @@ from trading.permissions import may_reduce
 MOST_EVENTS = 500
 
 KINDS = {
+    "placed": gettext_lazy("placed"),
     "submitting": gettext_lazy("handed over to the exchange"),
     "submitted": gettext_lazy("received by the exchange"),
     "accepted": gettext_lazy("accepted"),

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from marketdata.domain.contract import Contract
+from marketdata.domain.market_hours import trading_day_at
 from marketdata.domain.ticks import Tick
 from trading.domain import events
 from trading.domain.gateway import Outgoing, Report
@@ -53,8 +54,8 @@ class SimulatedGateway:
         self._instrument_of[order.order_id] = order.instrument
         matcher = self._matcher(order.instrument)
         tick = self._latest_tick(order.instrument)
-        if not len(matcher) and tick is not None:  # nobody gave it ticks while it had no orders
-            self.on_tick(tick)
+        if not len(matcher) and tick is not None and self._of_this_day(tick, now):
+            self.on_tick(tick)  # nobody gave it ticks while it had no orders
         self._take(matcher.submit(_match_order(order), now))
 
     def cancel(self, order_id: int, now: int) -> None:
@@ -116,6 +117,10 @@ class SimulatedGateway:
             found = InstrumentMatcher(code, contract.exchange, contract.price_tick, contract.multiplier, self._rules)
             self._matchers[code] = found
         return found
+
+    def _of_this_day(self, tick: Tick, now: int) -> bool:
+        """Whether a tick is of the running trading day: the closing book of the one before is nobody's offer."""
+        return trading_day_at(self._contract_of(tick.instrument).table.calendar, now) == tick.trading_day
 
     def _begin_day(self, matcher: InstrumentMatcher, tick: Tick) -> None:
         self._days[tick.instrument] = tick.trading_day

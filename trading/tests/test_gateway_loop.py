@@ -104,6 +104,15 @@ def test_events_of_others_in_between_move_the_numbers_on(table: Bench, monkeypat
         assert [shape["id"] for shape in event.body["fills"]] == [fill.pk]
 
 
+def test_yesterdays_closing_book_fills_no_order_of_the_auction(table: Bench) -> None:
+    table.street.to(5.99)
+    table.ticked(4000.0)
+    table.street.to(11.95, day=NEXT_DAY)  # 20:57, the auction takes orders
+    table.turn()
+    order = table.placed("buy", "open", 4010.0, 2)
+    assert (order.status, order.traded) == ("accepted", 0)
+
+
 def test_what_funds_positions_clock_and_market_forbid_is_a_rejected_event(table: Bench) -> None:
     reasons = [
         table.placed("buy", "open", 4000.0, 500).reason_code,

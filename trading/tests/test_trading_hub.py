@@ -15,12 +15,14 @@ from quantsite.web.metrics import exposition
 from trading import funding
 from trading.account_models import VIEW, TradingAccount
 from trading.broadcast import hub
+from trading.choices import FINAL_STATUSES
 from trading.hub import listener as listeners
 from trading.hub import rows, worker
 from trading.hub.channel import Channel
 from trading.hub.listener import Listener, Subscription
 from trading.hub.messages import Bundle, Message
 from trading.hub.reader import News
+from trading.order_models import Fill, Order
 from trading.tests import written_events
 from trading.tests.folding import Fold, truth
 from trading.tests.sockets import ask, begun, is_refused, socket_of
@@ -164,7 +166,12 @@ class TestThroughTheSocket:
         self, bob: User, scribe: Scribe, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(scribe, "next_day", scribe.deposit)
-        await sync_to_async(scribe.happen)(100)
+
+        def until_it_is_long() -> None:
+            while Fill.objects.count() < 4 or Order.objects.filter(status__in=FINAL_STATUSES).count() < 4:
+                scribe.happen(10)
+
+        await sync_to_async(until_it_is_long)()
         async with socket_of(bob) as link:
             whole = (await begun(link, A))["data"]
             monkeypatch.setattr(rows, "MOST_ROWS", 2)
@@ -173,9 +180,8 @@ class TestThroughTheSocket:
             cut = (await begun(link, A))["data"]
         assert (whole["more"], cut["more"]) == ({"orders": False, "fills": False}, {"orders": True, "fills": True})
         assert cut["fills"] == whole["fills"][-2:]
-        final = {"filled", "cancelled", "rejected", "expired"}
-        ended = [order for order in whole["orders"] if order["status"] in final]
-        working = [order for order in whole["orders"] if order["status"] not in final]
+        ended = [order for order in whole["orders"] if order["status"] in FINAL_STATUSES]
+        working = [order for order in whole["orders"] if order["status"] not in FINAL_STATUSES]
         assert cut["orders"] == sorted([*working, *ended[-2:]], key=lambda order: order["id"])
 
     async def test_figures(self, bob: User, scribe: Scribe) -> None:

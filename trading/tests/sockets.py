@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import User
@@ -17,7 +17,7 @@ PATH = "/ws/trading/"
 
 async def token_of(user: User) -> str:
     """An access token."""
-    return str(await sync_to_async(AccessToken.for_user)(user))
+    return str(await database_sync_to_async(AccessToken.for_user)(user))
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.db import OperationalError
 from guardian.shortcuts import assign_perm
 
@@ -31,7 +31,7 @@ from trading.tests.written_events import Scribe, instruments, made_account
 A = "account:a"
 SILENCE = 0.3
 
-deposit = sync_to_async(Scribe.deposit)
+deposit = database_sync_to_async(Scribe.deposit)
 
 
 @pytest.fixture
@@ -111,12 +111,12 @@ class TestThroughTheSocket:
                 ops = ("subscribe", "unsubscribe") if number % 3 == 0 else ("subscribe",)
                 for op in ops:
                     await link.say(json.dumps({"op": op, "id": number, "channels": [A]}))
-                await sync_to_async(scribe.happen)(2)
+                await database_sync_to_async(scribe.happen)(2)
             fold = Fold()
             message: dict[str, Any] = {}
             while message.get("id") != 19:
                 message = await link.hear()
-            seq, rows_say = await sync_to_async(truth)(scribe.account.pk)
+            seq, rows_say = await database_sync_to_async(truth)(scribe.account.pk)
             while fold.seq < seq:
                 fold.hear(await link.hear())
             assert await link.wire.receive_nothing(SILENCE)
@@ -171,7 +171,7 @@ class TestThroughTheSocket:
             while Fill.objects.count() < 4 or Order.objects.filter(status__in=FINAL_STATUSES).count() < 4:
                 scribe.happen(10)
 
-        await sync_to_async(until_it_is_long)()
+        await database_sync_to_async(until_it_is_long)()
         async with socket_of(bob) as link:
             whole = (await begun(link, A))["data"]
             monkeypatch.setattr(rows, "MOST_ROWS", 2)
@@ -190,7 +190,7 @@ class TestThroughTheSocket:
             await deposit(scribe)
             await link.hear()
             await ask(link, "ping")
-            text = (await sync_to_async(exposition)())[0].decode()
+            text = (await database_sync_to_async(exposition)())[0].decode()
         assert "quantsite_trading_sockets 1.0" in text
         assert "quantsite_trading_accounts_watched 1.0" in text
         assert 'quantsite_trading_events_total{kind="sent"}' in text

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.contrib.auth.models import Group
 from guardian.shortcuts import assign_perm, remove_perm
 
@@ -28,7 +28,7 @@ SILENCE = 0.3
 SOON = 1.8
 """Seconds in which what no word came of is found: the hub looks once a second."""
 
-deposit = sync_to_async(Scribe.deposit)
+deposit = database_sync_to_async(Scribe.deposit)
 
 
 @pytest.fixture
@@ -53,12 +53,12 @@ def scribe(account: TradingAccount) -> Scribe:
 
 
 async def test_a_snapshot_then_every_event_with_its_number(bob: User, scribe: Scribe) -> None:
-    await sync_to_async(scribe.happen)(60)
+    await database_sync_to_async(scribe.happen)(60)
     fold = Fold()
     async with socket_of(bob) as link:
         fold.hear(await begun(link, A))
-        await sync_to_async(scribe.happen)(40)
-        seq, rows_say = await sync_to_async(truth)(scribe.account.pk)
+        await database_sync_to_async(scribe.happen)(40)
+        seq, rows_say = await database_sync_to_async(truth)(scribe.account.pk)
         while fold.seq < seq:
             fold.hear(await link.hear())
     assert (fold.seq, fold.gaps, fold.snapshots) == (seq, [], 1)
@@ -82,7 +82,7 @@ async def test_an_update_has_what_the_row_has(bob: User, scribe: Scribe) -> None
 async def test_an_order_that_waits_is_in_the_next_snapshot(bob: User, scribe: Scribe) -> None:
     async with socket_of(bob) as link:
         assert (await begun(link, A))["data"]["orders"] == []
-        order = await sync_to_async(scribe.place)()
+        order = await database_sync_to_async(scribe.place)()
         again = await begun(link, A)
     assert [(shown["id"], shown["status"]) for shown in again["data"]["orders"]] == [(order.pk, "pending")]
     assert again["seq"] == 0
@@ -181,13 +181,13 @@ async def test_all_accounts_now_and_later(bob: User, scribe: Scribe, other: Trad
         listed = await begun(link, "accounts")
         assert listed == {"type": "snapshot", "channel": "accounts", "seq": None, "data": {"accounts": ["a"]}}
         assert (await link.hear())["channel"] == A
-        await sync_to_async(assign_perm)(VIEW, bob, other)
+        await database_sync_to_async(assign_perm)(VIEW, bob, other)
         assert (await link.hear())["data"] == {"accounts": ["a", "b"]}
         assert [(await link.hear())[key] for key in ("type",)] == ["snapshot"]
         await deposit(Scribe(other))
         await deposit(scribe)
         assert {(await link.hear())["channel"] for _ in range(2)} == {A, B}
-        await sync_to_async(funding.revoke_account)(None, "b", bob, VIEW)
+        await database_sync_to_async(funding.revoke_account)(None, "b", bob, VIEW)
         assert await is_refused(link, B)
         assert (await link.hear())["data"] == {"accounts": ["a"]}
         await ask(link, "unsubscribe", "accounts")
@@ -227,7 +227,7 @@ async def ends(link: SocketLink, scribe: Scribe, end: Callable[[], Any]) -> None
         for _ in range(5):
             scribe.deposit()
 
-    await sync_to_async(end_and_write)()
+    await database_sync_to_async(end_and_write)()
     assert await is_refused(link, A)
     assert await link.wire.receive_nothing(SILENCE)
     assert (await begun(link, A, from_seq=0))["type"] == "error"
@@ -246,7 +246,7 @@ async def test_a_grant_taken_back_by_rows_alone_ends_the_stream(bob: User, scrib
 async def test_leaving_a_group_ends_the_stream(alice: User, scribe: Scribe) -> None:
     group = await Group.objects.acreate(name="desk one")
     await alice.groups.aadd(group)
-    await sync_to_async(assign_perm)(TRADE, group, scribe.account)
+    await database_sync_to_async(assign_perm)(TRADE, group, scribe.account)
     async with socket_of(alice) as link:
         await ends(link, scribe, lambda: alice.groups.remove(group))
 
@@ -254,7 +254,7 @@ async def test_leaving_a_group_ends_the_stream(alice: User, scribe: Scribe) -> N
 async def test_a_group_losing_its_grant_ends_the_stream(alice: User, scribe: Scribe) -> None:
     group = await Group.objects.acreate(name="desk one")
     await alice.groups.aadd(group)
-    await sync_to_async(assign_perm)(TRADE, group, scribe.account)
+    await database_sync_to_async(assign_perm)(TRADE, group, scribe.account)
     async with socket_of(alice) as link:
         await ends(link, scribe, lambda: funding.revoke_account(None, "a", group, TRADE))
 
@@ -346,4 +346,4 @@ async def test_nobody_left_means_no_work(bob: User, account: TradingAccount) -> 
         working = hub()
     assert working not in hubs()
     assert not working.channels
-    assert await sync_to_async(working.rests)(3.0)
+    assert await database_sync_to_async(working.rests)(3.0)

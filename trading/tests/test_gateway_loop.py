@@ -167,6 +167,7 @@ def test_a_cancel_gives_back_what_was_frozen(table: Bench) -> None:
 def test_a_cancel_in_the_break_waits_for_the_exchange(table: Bench) -> None:
     order = table.placed("buy", "open", 3990.0, 2)
     table.street.to(2.75)
+    table.turn()
     services.cancel_order(None, order.pk)
     table.turn()
     order.refresh_from_db()

@@ -20,6 +20,8 @@ from accounts.models import Alarm, AuditCheck, Severity, User
 from backtests.models import BacktestRun, RunStatus
 from marketdata.models import BarCoverage, Instrument
 from quantsite.navigation import add_url, change_url, list_url
+from trading.account_page import account_line, worst_first
+from trading.permissions import visible_accounts
 
 ROWS = 8
 ICONS: dict[str, str] = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "emergency"}
@@ -56,6 +58,7 @@ def content(request: HttpRequest) -> dict[str, Any]:
     """``tiles`` and ``blocks`` of the page, most urgent for this person first."""
     user = cast(User, request.user)
     parts: list[tuple[str, Callable[[HttpRequest, User], Part]]] = [
+        ("trading.view_tradingaccount", _accounts),
         ("backtests.view_backtestrun", _runs),
         ("marketdata.view_instrument", _bars),
         ("accounts.approve_user", _people),
@@ -101,6 +104,20 @@ def _alarms(request: HttpRequest, user: User) -> Part:
         may_acknowledge=user.has_perm("accounts.acknowledge_alarm"),
     )
     return [Tile(_("Alarms nobody has taken"), f"{len(waiting):,}", note, tone, url)], block
+
+
+def _accounts(request: HttpRequest, user: User) -> Part:
+    """The account with the highest risk degree, and those behind it; nothing for who sees no account."""
+    accounts = worst_first(visible_accounts(user).filter(is_active=True))
+    worst = list(accounts[:ROWS])
+    if not worst:
+        return [], None
+    url = list_url(request, "trading.tradingaccount")
+    rows = [{**account_line(account), "url": change_url(request, account)} for account in worst]
+    first = rows[0]
+    tile = Tile(_("Highest risk degree"), first["risk"]["text"], str(worst[0]), first["risk"]["level"], first["url"])
+    block = Block("admin/dashboard/accounts.html", rows, url=url, more=max(0, accounts.count() - ROWS))
+    return [tile], block
 
 
 def _runs(request: HttpRequest, user: User) -> Part:

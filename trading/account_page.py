@@ -3,7 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Case, F, FloatField, Q, Sum, Value, When
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,7 @@ from trading.account_models import (
     FUND,
     SETTLE,
     SHARE,
+    AccountQuerySet,
     AccountState,
     TradingAccount,
     TradingAccountGroupObjectPermission,
@@ -29,6 +31,13 @@ LATEST = 10
 MOST_POINTS = 1_000
 CALL, HIGH = 1.0, 0.8
 """Risk degrees: from the first on the broker calls for margin; from the second on it is near."""
+ENDLESS = 1e9
+"""In the place of an infinite risk degree, for sorting."""
+WORST = Case(
+    When(state__risk_degree=None, state__margin__gt=0, then=Value(ENDLESS)),
+    default=Coalesce(F("state__risk_degree"), 0.0),
+    output_field=FloatField(),
+)
 VERBS = ("live", "cash", "grant", "revoke", "activity", "settlement", "undo")
 
 
@@ -92,6 +101,25 @@ def risk_of(state: AccountState) -> dict[str, Any]:
         "level": level,
         "value": min(degree, 1.0),
         "room": money(state.balance - state.margin),
+    }
+
+
+def worst_first(accounts: AccountQuerySet) -> AccountQuerySet:
+    """By risk degree, an infinite one before all others."""
+    return accounts.order_by(WORST.desc(), "code")
+
+
+def account_line(account: TradingAccount) -> dict[str, Any]:
+    """One line of a table of accounts; reads ``state``."""
+    state = account.state
+    profit = state.close_profit + state.position_profit
+    return {
+        "account": account,
+        "risk": risk_of(state),
+        "balance": money(state.balance),
+        "available": money(state.available),
+        "profit": signed(profit),
+        "tone": tone(profit),
     }
 
 

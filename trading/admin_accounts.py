@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Case, Count, F, FloatField, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,7 +23,7 @@ from accounts.permissions import require
 from quantsite.common.errors import RefusedError, RuleError
 from trading import services
 from trading.account_models import FUND, SHARE, TradingAccount
-from trading.account_page import account_url, live_context, page_context, risk_of
+from trading.account_page import WORST, account_url, live_context, page_context, risk_of
 from trading.admin_base import AccountRowAdmin, attempt, denied, first_error, outcome
 from trading.admin_format import NOTHING, moment, money, signed, tone
 from trading.admin_forms import CashForm, GrantForm, NewAccountForm
@@ -34,8 +34,6 @@ from trading.order_models import Order
 from trading.permissions import demand
 
 AccountView = Callable[[HttpRequest, TradingAccount], HttpResponseBase]
-ENDLESS = 1e9
-"""In the place of an infinite risk degree, for sorting."""
 
 
 @admin.register(TradingAccount)
@@ -86,9 +84,7 @@ class TradingAccountAdmin(SettlementPages, AccountRowAdmin):
 
     def get_ordering(self, _request: HttpRequest) -> Any:
         """Worst first."""
-        endless = When(state__risk_degree=None, state__margin__gt=0, then=Value(ENDLESS))
-        worst = Case(endless, default=Coalesce(F("state__risk_degree"), 0.0), output_field=FloatField())
-        return [worst.desc()]  # the theme adds the key; a second name would be marked as what the list is sorted by
+        return [WORST.desc()]  # the theme adds the key; a second name would be marked as what the list is sorted by
 
     # --- what is shown -------------------------------------------------------------------------------------
 

@@ -21,6 +21,8 @@ from marketdata.quotes.api import WatchedSerializer
 from marketdata.quotes.texts import ENVIRONMENTS, FACTS, INTERVALS, TEXTS
 
 VIEW = "marketdata.view_tick"
+VIEW_FILLS = "trading.view_fill"
+"""Named, not imported: this app knows none above it. The API decides whose fills they are."""
 BOOK = (*(("ask", level) for level in range(5, 0, -1)), *(("bid", level) for level in range(1, 6)))
 """Rows of the order book from above to below."""
 INDICATOR_SETS = ("MA", "EMA", "BOLL", "MACD", "KDJ", "RSI")
@@ -73,5 +75,6 @@ def _settings(user: User) -> dict[str, Any]:
             "watchlist": reverse("watchlist"),
             "watched": reverse("watched", args=[NO_CODE]),
             "socket": "/ws/market/",
+            "fills": reverse("fill-list") if user.has_perm(VIEW_FILLS) else "",
         },
     }

@@ -1,6 +1,7 @@
 /* The quote page: puts the parts together. Figures are written at most four times a second; nobody reads ten. */
 import { Board, changeOf } from "./board.js";
 import { Candles } from "./candles.js";
+import { Fills } from "./fills.js";
 import { arrow, decimalsOf, number, percent } from "./format.js";
 import { Headband } from "./headband.js";
 import { listenToKeys } from "./keys.js";
@@ -42,6 +43,7 @@ class Page {
       texts, addresses, channels: () => this.subscribe(), filled: () => this.fresh.add(this.code),
       clock: () => (this.live.has(this.code) ? this.sources.of(this.known.get(this.code)?.feed)?.now ?? NaN : NaN),
     });
+    this.fills = new Fills(this.candles.chart, addresses.fills);
     this.list = new Watchlist(document.querySelector("[data-watch]"), texts, {
       chosen: (code) => this.choose(code),
       moved: (codes) => this.change(put(addresses.watchlist, { instruments: codes })),
@@ -86,6 +88,7 @@ class Page {
     this.latest();
     this.fresh.add(code);
     this.candles.show(instrument, this.interval);
+    this.fills.show(code);
     this.paint();
   }
 
@@ -197,6 +200,7 @@ class Page {
     const told = this.live.has(this.code) ? live : null;
     this.band.show(this.sources.of(instrument.feed), instrument, at(addresses.hours, this.code), told);
     this.candles.trim();
+    this.fills.paint();
     if (!this.fresh.delete(this.code)) return;
     const tick = live || this.candles.lastKnown();
     this.band.origin(live ? "" : tick && tick.bar);

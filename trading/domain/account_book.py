@@ -40,7 +40,15 @@ from trading.domain.account_refusals import (
     withdrawal_short,
 )
 from trading.domain.account_statement import DayStatement
-from trading.domain.account_working import FreezeRules, Frozen, WorkingOrder, WorkingOrders, freeze_order, side_volume
+from trading.domain.account_working import (
+    FreezeRules,
+    Frozen,
+    WorkingOrder,
+    WorkingOrders,
+    freeze_order,
+    frozen_again,
+    side_volume,
+)
 from trading.domain.balance import Funds, ProfitAlgorithm
 from trading.domain.freeze import FreezeSetting, freeze_setting_on
 from trading.domain.ledger import Ledger, Terms
@@ -156,12 +164,13 @@ class AccountBook:
         self._working.add(working)
         return parts
 
-    def restore(self, order: BookOrder, parts: Sequence[Part]) -> None:
+    def restore(self, order: BookOrder, parts: Sequence[Part], frozen: Frozen | None = None) -> None:
         """Put back a working order of a rebuilt account, with the parts that are left; nothing is checked.
 
-        Raises ``RuleError`` ``terms_unknown``, ``price_unknown`` as :meth:`place` does.
+        ``frozen`` is what it held back: no price is needed then, as none may be known after a restart. Without it
+        raises ``RuleError`` ``terms_unknown``, ``price_unknown`` as :meth:`place` does.
         """
-        self._working.add(self._freeze(order, parts))
+        self._working.add(self._freeze(order, parts) if frozen is None else frozen_again(order, parts, frozen))
 
     def release(self, order_id: int, keep: int = 0) -> None:
         """An order has ended: let go of what it froze.

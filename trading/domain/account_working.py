@@ -1,7 +1,7 @@
 """The working orders of an account: what each holds back, and which lots its closes may still take."""
 
 import math
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -63,6 +63,18 @@ class Frozen(NamedTuple):
 
     margin: float
     commission: float
+
+
+def frozen_again(order: BookOrder, parts: Sequence[Part], frozen: Frozen) -> WorkingOrder:
+    """An order with what it held back before a restart, by lots over its parts; the last one takes the remainder."""
+    working = WorkingOrder(order)
+    whole = Freeze(sum(part.volume for part in parts), frozen.margin, frozen.commission)
+    for part in parts:
+        before = Frozen(whole.margin, whole.commission)
+        whole.release(part.volume)
+        share = Freeze(part.volume, before.margin - whole.margin, before.commission - whole.commission)
+        working.parts.append(WorkingPart(part.offset, share))
+    return working
 
 
 class WorkingOrders:

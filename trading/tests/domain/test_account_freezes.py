@@ -1,5 +1,6 @@
 """What a working order freezes, at which price, and that all of it comes back."""
 
+import math
 from dataclasses import replace
 from datetime import date
 
@@ -12,6 +13,7 @@ from trading.domain.account_working import FreezeRules, freeze_order, side_volum
 from trading.domain.freeze import Freeze, FreezeSetting, OrderPrices, freeze_price, freeze_setting_on, limit_of
 from trading.domain.margin import MarginPriceType
 from trading.domain.offsets import LotChoice, Offset, OffsetSetting, Side
+from trading.domain.order_status import OrderType
 from trading.domain.position import Position
 from trading.tests.domain.account_cases import (
     BUY,
@@ -248,6 +250,25 @@ def test_a_restored_order_freezes_what_the_old_one_had_left() -> None:
         assert rebuilt.frozen(placed.order_id) == pytest.approx(book.frozen(placed.order_id))
     assert rebuilt.volumes(RB, Side.LONG) == book.volumes(RB, Side.LONG)
     assert rebuilt.working == book.working
+
+
+def test_a_restored_order_may_bring_what_it_froze() -> None:
+    """A market order after a restart: no price is known at which it could be frozen anew."""
+    book = mixed(RB)
+    opening, closing = order(RB, BUY, OPEN, 4), order(RB, SELL, None, 5)
+    for placed in (opening, closing):
+        book.place(placed)
+    book.fill(closing.order_id, 4000.0, 2, 1, DAY_NUMBER)
+    rebuilt = AccountBook.from_document(book.to_document(), book.broker)
+    for placed in (opening, closing):
+        kept = book.frozen(placed.order_id)
+        unpriced = replace(placed, price=math.nan, type=OrderType.MARKET)
+        rebuilt.restore(unpriced, book.parts_left(placed.order_id), kept)
+        assert rebuilt.frozen(placed.order_id) == pytest.approx(kept)
+    assert rebuilt.volumes(RB, Side.LONG) == book.volumes(RB, Side.LONG)
+    for placed in (opening, closing):
+        rebuilt.release(placed.order_id)
+    assert (rebuilt.funds.frozen_margin, rebuilt.funds.frozen_commission) == (0.0, 0.0)
 
 
 def test_a_restored_order_is_not_asked_for_funds() -> None:

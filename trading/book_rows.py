@@ -23,6 +23,7 @@ from trading.domain.order import FINAL, OrderState, OrderStatus, OrderType, Trad
 from trading.facts import Facts
 from trading.ledger_models import BalanceSnapshot, CashEntry, Position
 from trading.order_models import Fill, Order
+from trading.shapes import FUNDS, Shape, day
 
 PLACES = 6
 """Decimals of the columns of money."""
@@ -204,14 +205,21 @@ def position_row(account: TradingAccount, instrument: Instrument, figures: Posit
     )
 
 
-def state_funds(state: AccountState, funds: Funds) -> None:
-    """Bring the state's columns of money to the account's funds."""
-    for name in ("pre_balance", "deposit", "withdraw", "close_profit", "position_profit", "commission"):
-        setattr(state, name, cents(getattr(funds, name)))
-    for name in ("balance", "margin", "frozen_margin", "frozen_commission", "available"):
-        setattr(state, name, cents(getattr(funds, name)))
+def told_funds(funds: Funds, trading_day: date | None) -> Shape:
+    """The account's funds as programs see them: what :func:`state_funds` makes columns of."""
     degree = funds.risk_degree
-    state.risk_degree = None if math.isinf(degree) else degree
+    told: Shape = {"trading_day": day(trading_day)}
+    for name in FUNDS:
+        told[name] = round(getattr(funds, name), PLACES)
+    told["risk_degree"] = None if math.isinf(degree) else degree
+    return told
+
+
+def state_funds(state: AccountState, told: Shape) -> None:
+    """Bring the state's columns of money to what was told."""
+    for name in FUNDS:
+        setattr(state, name, cents(told[name]))
+    state.risk_degree = told["risk_degree"]
 
 
 def cents(value: float) -> Decimal:

@@ -1,12 +1,10 @@
 """What one step of an account changes: gathered in memory, written in one transaction, fenced by the lease's epoch."""
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from django.db import connection, models, transaction
-from django.db.models import F
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.leases import LeaseLostError
@@ -14,6 +12,7 @@ from trading.account_models import AccountState, TradingAccount
 from trading.choices import CommandStatus
 from trading.ledger_models import BalanceSnapshot, CashEntry, Position
 from trading.order_models import AccountCommand, AccountEvent, Fill, Order
+from trading.row_writes import insert_rows, update_returning, update_rows
 from trading.shapes import Shape, order_shape
 from trading.wake import announce
 
@@ -44,6 +43,7 @@ POSITION_COLUMNS = tuple(
 )
 STATE_KEY = {"account", "epoch", "last_seq"}
 STATE_COLUMNS = tuple(column.attname for column in AccountState._meta.concrete_fields if column.name not in STATE_KEY)
+ALL_OF_STATE = ", ".join(f"{name} = %({name})s" for name in STATE_COLUMNS)
 
 PositionKey = tuple[str, str]
 """Instrument code and side."""
@@ -114,27 +114,36 @@ def write(state: AccountState, committed_seq: int, changes: Changes) -> None:
         _write_ledger(state.account_id, changes)
         update_rows(Order, list(changes.orders.values()), ORDER_COLUMNS)
         update_rows(AccountCommand, changes.commands, COMMAND_COLUMNS)
-        AccountEvent.objects.bulk_create(changes.events)
+        for event in changes.events:
+            event.created_at = state.updated_at
+        insert_rows(AccountEvent, changes.events)
     if changes.events:
         announce(state.account_id)
 
 
 def tell(account: TradingAccount, kind: str, order: Order) -> None:
     """One event that somebody else than the gateway tells of, in the transaction of what it tells."""
-    AccountState.objects.filter(account=account).update(last_seq=F("last_seq") + 1)
-    seq = AccountState.objects.values_list("last_seq", flat=True).get(account=account)
-    AccountEvent.objects.create(account=account, seq=seq, kind=kind, order=order, body={"order": order_shape(order)})
+    state = AccountState(account=account)
+    seq = update_returning(AccountState, "last_seq = last_seq + 1", "account_id = %(account_id)s", state, "last_seq")
+    event = AccountEvent(account=account, seq=seq, kind=kind, order=order, body={"order": order_shape(order)})
+    event.created_at = timezone.now()
+    insert_rows(AccountEvent, [event])
     transaction.on_commit(partial(announce, account.pk))
 
 
 def _advance(state: AccountState, events: int) -> int:
     """Lock and count up the one row that serialises all events of an account; gives its last number."""
     state.updated_at = timezone.now()
-    mine = AccountState.objects.filter(pk=state.pk, epoch=state.epoch)
-    values = {name: getattr(state, name) for name in STATE_COLUMNS}
-    if not mine.update(**values, last_seq=F("last_seq") + events):
+    newest = update_returning(
+        AccountState,
+        f"{ALL_OF_STATE}, last_seq = last_seq + {events:d}",
+        "account_id = %(account_id)s AND epoch = %(epoch)s",
+        state,
+        "last_seq",
+    )
+    if newest is None:
         raise LeaseLostError("lease_lost", f"account {state.account_id} is written by another gateway")
-    return int(mine.values_list("last_seq", flat=True).get())
+    return int(newest)
 
 
 def _write_ledger(account: int, changes: Changes) -> None:
@@ -143,8 +152,8 @@ def _write_ledger(account: int, changes: Changes) -> None:
         for fill, (_fill, shape) in zip(stored, changes.fills, strict=True):
             shape["id"] = fill.pk  # the events that tell of it are written after it
     CashEntry.objects.bulk_create(changes.cash)
+    update_rows(BalanceSnapshot, changes.undone, ("undone_at", "undone_by_id"))  # first: a day is settled once
     BalanceSnapshot.objects.bulk_create(changes.snapshots)
-    update_rows(BalanceSnapshot, changes.undone, ("undone_at", "undone_by_id"))
     kept = [row for row in changes.positions.values() if row is not None]
     if kept:
         Position.objects.bulk_create(
@@ -155,19 +164,3 @@ def _write_ledger(account: int, changes: Changes) -> None:
         )
     for code, side in [key for key, row in changes.positions.items() if row is None]:
         Position.objects.filter(account=account, instrument__code=code, side=side).delete()
-
-
-def update_rows(model: type[models.Model], rows: Sequence[models.Model], columns: Iterable[str]) -> None:
-    """Update these columns of rows that are stored already, all in one round trip where the database allows it."""
-    if not rows:
-        return
-    names = list(columns)
-    fields = [next(each for each in model._meta.concrete_fields if name in {each.name, each.attname}) for name in names]
-    quote = connection.ops.quote_name
-    assigned = ", ".join(f"{quote(str(each.column))} = %s" for each in fields)
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {assigned} WHERE {quote('id')} = %s"  # noqa: S608 - names
-    values = [
-        [*(each.get_db_prep_save(getattr(row, each.attname), connection) for each in fields), row.pk] for row in rows
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, values)

@@ -58,6 +58,7 @@ class Facts:
 
     def __init__(self) -> None:
         self._rows: dict[str, Instrument] = {}
+        self._numbered: dict[int, Instrument] = {}
         self._contracts: dict[str, Contract] = {}
         self._tables: dict[int, SessionTable] = {}
         self._terms: dict[tuple[str, date], Terms] = {}
@@ -67,6 +68,14 @@ class Facts:
         found = self._rows.get(code)
         if found is None:
             found = self._rows[code] = find_instrument(code)
+        return found
+
+    def instrument(self, number: int) -> Instrument:
+        """The stored instrument of this primary key."""
+        found = self._numbered.get(number)
+        if found is None:
+            found = Instrument.objects.select_related("product__exchange").get(pk=number)
+            self._numbered[number] = self._rows[found.code] = found
         return found
 
     def contract(self, code: str) -> Contract:
@@ -90,6 +99,7 @@ class Facts:
         """Terms of earlier days are read no more; rows may have changed meanwhile."""
         self._terms = {key: terms for key, terms in self._terms.items() if key[1] >= day}
         self._rows.clear()
+        self._numbered.clear()
         self._contracts.clear()
         self._tables.clear()
 

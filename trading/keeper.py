@@ -25,6 +25,7 @@ from trading.book_rows import (
     read_book,
     restored_order,
     state_funds,
+    told_funds,
     track,
 )
 from trading.changes import Changes, PositionKey, write
@@ -67,6 +68,7 @@ class Keeper:
         self.state = AccountState.objects.get(account=self.account)
         self.state.account = self.account
         self.committed = self.state.last_seq
+        self.told = funds_shape(self.state)
         self.broker = broker_terms(self.account)
         self.settled_day, self.book = read_book(self.account, self.state.trading_day, self.broker, self.facts)
         self.orders = {row.pk: track(row) for row in Order.objects.kept_by(self.account)}
@@ -130,11 +132,11 @@ class Keeper:
 
     def holds(self, code: str) -> bool:
         """Whether lots of an instrument are held."""
-        return any(row.instrument == code for row in self.book.positions())
+        return bool(self.book.positions([code]))
 
     def last_price(self, code: str) -> float | None:
         """Where an instrument is marked; None where nothing is held of it."""
-        return next((row.last_price for row in self.book.positions() if row.instrument == code), None)
+        return next((row.last_price for row in self.book.positions([code])), None)
 
     # --- orders ------------------------------------------------------------------------------------------------
 
@@ -213,8 +215,7 @@ class Keeper:
         changed = self._changed_positions(codes)
         if changed:
             body["positions"] = changed
-        state_funds(self.state, self.book.funds)
-        body["funds"] = funds_shape(self.state)
+        body["funds"] = self.told = told_funds(self.book.funds, self.trading_day)
         when = moment(self.now if at is None else at)
         self.state.market_time = when or self.state.market_time
         row = AccountEvent(
@@ -226,10 +227,8 @@ class Keeper:
 
     def tell_marks(self) -> bool:
         """Tell what the last prices made of positions and funds, if they changed anything; gives whether they did."""
-        before = self._figures()
         changed = self._changed_positions(self.held_codes())
-        state_funds(self.state, self.book.funds)
-        if not changed and self._figures() == before:
+        if not changed and told_funds(self.book.funds, self.trading_day) == self.told:
             return False
         self.event("mark", positions=changed) if changed else self.event("mark")
         return True
@@ -246,6 +245,8 @@ class Keeper:
         if positions is not None:
             self.state.positions = {**positions, PRE: dict(self.pre_settlements)}
         changes, self.changes = self.changes, Changes()
+        if changes.events:
+            state_funds(self.state, self.told)
         write(self.state, self.committed, changes)
         self.committed = self.state.last_seq
         for order_id in [key for key, tracked in self.orders.items() if tracked.over]:
@@ -334,9 +335,7 @@ class Keeper:
     def _changed_positions(self, codes: Sequence[str]) -> list[Shape]:
         """The rows of these instruments as they stand now, where they differ from what was told before."""
         shapes: list[Shape] = []
-        figures = {
-            (row.instrument, row.side.name.lower()): row for row in self.book.positions() if row.instrument in codes
-        }
+        figures = {(row.instrument, row.side.name.lower()): row for row in self.book.positions(codes)}
         gone = [key for key in self.positions if key[0] in codes and key not in figures]
         for key, figure in figures.items():
             row = position_row(self.account, self.facts.row(key[0]), figure)
@@ -351,6 +350,3 @@ class Keeper:
             self.changes.positions[key] = None
             shapes.append(position_shape(row))
         return shapes
-
-    def _figures(self) -> Shape:
-        return funds_shape(self.state)

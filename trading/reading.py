@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from accounts.permissions import require
 from trading.account_models import VIEW
-from trading.book_rows import state_funds
+from trading.book_rows import told_funds
 from trading.keeper import Keeper
 from trading.ledger_models import Position
 from trading.permissions import find_account
@@ -50,8 +50,7 @@ def reconcile(actor: "User | None", account_code: str) -> list[Difference]:
     keeper = Keeper(account)
     keeper.load()
     stored = funds_shape(keeper.state)
-    state_funds(keeper.state, keeper.book.funds)
-    computed = funds_shape(keeper.state)
+    computed = told_funds(keeper.book.funds, keeper.trading_day)
     found = [Difference(name, stored[name], computed[name]) for name in FUNDS if stored[name] != computed[name]]
     return [*found, *_positions(keeper)]
 

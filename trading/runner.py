@@ -57,7 +57,6 @@ AGAIN_SECONDS = 1.0
 AFTER_CLOSE = 5 * 10**9
 """So long (ns) after the last session working orders expire: its last ticks have come by then."""
 
-ALONG = ("actor", "order__instrument__product", "order__account")
 AWAY = (OperationalError, InterfaceError)
 
 
@@ -116,6 +115,7 @@ class AccountLoop:
         self._queue: Queue[tuple[str, str, bytes] | None] = Queue(QUEUE_FRAMES)
         self._asked = threading.Event()
         self._waiting: dict[int, None] = {}
+        self._moved: set[str] = set()
         self._marked = self._swept = 0.0
 
     def __enter__(self) -> "AccountLoop":
@@ -206,6 +206,7 @@ class AccountLoop:
             for message in unframe(data):
                 self.market.take(source, message)
                 if isinstance(message, Tick) and message.instrument in working:
+                    self._moved.add(message.instrument)
                     self._match_tick(source, message)
             self.positions[source] = name
         self._answers()
@@ -231,8 +232,10 @@ class AccountLoop:
             self.keeper.apply(report)
         if not force and not touched and not self.keeper.changes:
             return
-        for order_id in self.keeper.orders.keys() - touched:
-            self._remember(order_id)
+        for order_id, tracked in self.keeper.orders.items():
+            if tracked.row.instrument.code in self._moved and order_id not in touched:  # its place in the queue
+                self._remember(order_id)
+        self._moved.clear()
         self._commit()
 
     def _remember(self, order_id: int) -> None:
@@ -254,13 +257,14 @@ class AccountLoop:
         """Carry out what waits in the inbox, in the order of its rows, as long as the lease is ours for certain."""
         while self._lease is None or self._lease.valid:
             waiting = AccountCommand.objects.filter(account=self.account, status=CommandStatus.QUEUED)
-            batch = list(waiting.select_related(*ALONG).order_by("pk")[:COMMANDS])
+            batch = list(waiting.select_related("order").order_by("pk")[:COMMANDS])
             if not batch:
                 return
             sent = [order for command in batch for order in self._take(command)]
             self._commit()
             for order, now in sent:
                 self.gateway.send(order, now)
+                self._remember(order.order_id)
             self._cancels()
             self._answers()
             if len(batch) < COMMANDS:
@@ -268,6 +272,9 @@ class AccountLoop:
 
     def _take(self, command: AccountCommand) -> list[tuple[Outgoing, int]]:
         """Decide on one command; gives the order to hand over once the decision is stored."""
+        if command.order is not None:
+            command.order.account = self.account
+            command.order.instrument = self.keeper.facts.instrument(command.order.instrument_id)
         if command.kind == CommandKind.PLACE:
             return self._place(command)
         if command.kind == CommandKind.CANCEL:
@@ -328,6 +335,7 @@ class AccountLoop:
             if now is not None and session_reason(self.keeper.facts.contract(code).table, now) is None:
                 del self._waiting[order_id]
                 self.gateway.cancel(order_id, now)
+                self._remember(order_id)
 
     # --- the day -------------------------------------------------------------------------------------------------
 

@@ -53,9 +53,8 @@ class SimulatedGateway:
         """The order is on its way; without latency it has arrived already."""
         self._instrument_of[order.order_id] = order.instrument
         matcher = self._matcher(order.instrument)
-        tick = self._latest_tick(order.instrument)
-        if not len(matcher) and tick is not None and self._of_this_day(tick, now):
-            self.on_tick(tick)  # nobody gave it ticks while it had no orders
+        if not len(matcher):
+            self._catch_up(matcher, now)
         self._take(matcher.submit(_match_order(order), now))
 
     def cancel(self, order_id: int, now: int) -> None:
@@ -94,7 +93,7 @@ class SimulatedGateway:
     def order_memory(self, order_id: int) -> dict[str, Any]:
         """The order's place in the book; empty where it is not in it any more."""
         code = self._instrument_of.get(order_id)
-        return {} if code is None else self._matchers[code].states().get(order_id, {})
+        return {} if code is None else self._matchers[code].state(order_id)
 
     def memory(self) -> dict[str, Any]:
         """Of each instrument with orders in the book: its last tick, and what was taken out of it."""
@@ -122,6 +121,18 @@ class SimulatedGateway:
         """Whether a tick is of the running trading day: the closing book of the one before is nobody's offer."""
         return trading_day_at(self._contract_of(tick.instrument).table.calendar, now) == tick.trading_day
 
+    def _catch_up(self, matcher: InstrumentMatcher, now: int) -> None:
+        """Nobody gave it ticks while it had no orders: it takes the newest one, unless that is of another day.
+
+        What it saw of another day is no book to trade with: in an opening auction nothing is there yet.
+        """
+        tick = self._latest_tick(matcher.code)
+        if tick is None or not self._of_this_day(tick, now):
+            matcher.expire(now)
+            return
+        matcher.begin_anew()
+        self.on_tick(tick)
+
     def _begin_day(self, matcher: InstrumentMatcher, tick: Tick) -> None:
         self._days[tick.instrument] = tick.trading_day
         matcher.begin_day(self._contract_of(tick.instrument).table.plan(tick.trading_day).opens)
@@ -129,8 +140,9 @@ class SimulatedGateway:
     def _take(self, told: Sequence[outcomes.Outcome]) -> None:
         for outcome in told:
             self._reports.append(Report(outcome.order_id, _event(outcome)))
-            if isinstance(outcome, outcomes.Withdrawn | outcomes.Refused):
-                self._instrument_of.pop(outcome.order_id, None)
+            code = self._instrument_of.get(outcome.order_id)
+            if code is not None and not self._matchers[code].state(outcome.order_id):
+                del self._instrument_of[outcome.order_id]
 
 
 def _match_order(order: Outgoing) -> MatchOrder:

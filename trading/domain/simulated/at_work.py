@@ -76,6 +76,11 @@ class OrdersAtWork:
         events = [event for one in self._by_id.values() if (event := one.next_event) is not None]
         self.due = min(events, default=NEVER)
 
+    def state(self, order_id: int) -> dict[str, Any]:
+        """What is kept of one, as JSON takes it; empty where it is not at work."""
+        working = self._by_id.get(order_id)
+        return {} if working is None else working.to_document()
+
     def states(self) -> dict[int, dict[str, Any]]:
         """What is kept of each, as JSON takes it."""
         return {order_id: working.to_document() for order_id, working in self._by_id.items()}

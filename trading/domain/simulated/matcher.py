@@ -122,6 +122,14 @@ class InstrumentMatcher:
         self._closed, self._opens, self._orders.due = True, 0, NEVER
         return self._told()
 
+    def begin_anew(self) -> None:
+        """The market is open after all: an end of the trading day was taken back."""
+        self._closed = False
+
+    def state(self, order_id: int) -> dict[str, Any]:
+        """What is kept of one order; empty where it is not with the exchange."""
+        return self._orders.state(order_id)
+
     def states(self) -> dict[int, dict[str, Any]]:
         """What is kept of each order that is under way or at work, as JSON takes it."""
         return self._orders.states()

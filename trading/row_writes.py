@@ -1,0 +1,85 @@
+"""Rows written without the machinery of a save, many in one round trip: what every step of an account waits for."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+import orjson
+from django.db import connection, models
+
+Ready = Callable[[Any], Any]
+
+
+def update_rows(model: type[models.Model], rows: Sequence[models.Model], columns: Iterable[str]) -> None:
+    """Update these columns of rows that are stored already; columns are named as fields or with their ``_id``."""
+    if not rows:
+        return
+    names = tuple(columns)
+    statement, ready = _update(model, names, connection.vendor)
+    _run(statement, [[*(make(row) for make in ready), row.pk] for row in rows])
+
+
+def insert_rows(model: type[models.Model], rows: Sequence[models.Model]) -> None:
+    """Insert rows whose keys and times have been set; nothing comes back."""
+    if not rows:
+        return
+    statement, ready = _insert(model, connection.vendor)
+    _run(statement, [[make(row) for make in ready] for row in rows])
+
+
+def update_returning(model: type[models.Model], assigned: str, where: str, row: models.Model, returned: str) -> Any:
+    """Update one row by a statement's own words, with the values of ``row`` that they name as ``%(column)s``.
+
+    Gives the column ``returned`` as it stands then, None where no row is such.
+    """
+    table = connection.ops.quote_name(model._meta.db_table)
+    names = {field.column: make for field, make in _columns(model, connection.vendor)}
+    words = f"UPDATE {table} SET {assigned} WHERE {where} RETURNING {returned}"  # noqa: S608 - our own words
+    with connection.cursor() as cursor:
+        cursor.execute(words, {column: make(row) for column, make in names.items() if f"%({column})s" in words})
+        found = cursor.fetchone()
+    return None if found is None else found[0]
+
+
+def _run(statement: str, values: list[list[Any]]) -> None:
+    with connection.cursor() as cursor:
+        if len(values) == 1:
+            cursor.execute(statement, values[0])
+        else:
+            cursor.executemany(statement, values)
+
+
+@cache
+def _update(model: type[models.Model], names: tuple[str, ...], vendor: str) -> tuple[str, list[Ready]]:
+    quote = connection.ops.quote_name
+    of = {name: (field, make) for field, make in _columns(model, vendor) for name in (field.name, field.attname)}
+    chosen = [of[name] for name in names]
+    assigned = ", ".join(f"{quote(field.column)} = %s" for field, _make in chosen)
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {assigned} WHERE {quote('id')} = %s"  # noqa: S608 - names
+    return statement, [make for _field, make in chosen]
+
+
+@cache
+def _insert(model: type[models.Model], vendor: str) -> tuple[str, list[Ready]]:
+    quote = connection.ops.quote_name
+    columns = _columns(model, vendor)
+    names = ", ".join(quote(field.column) for field, _make in columns)
+    places = ", ".join(["%s"] * len(columns))
+    statement = f"INSERT INTO {quote(model._meta.db_table)} ({names}) VALUES ({places})"  # noqa: S608 - names
+    return statement, [make for _field, make in columns]
+
+
+@cache
+def _columns(model: type[models.Model], vendor: str) -> list[tuple[Any, Ready]]:
+    """The columns of a table, and how each value is had from a row as the database's driver takes it."""
+    return [(field, _ready(field, vendor)) for field in model._meta.concrete_fields]
+
+
+def _ready(field: Any, vendor: str) -> Ready:
+    value = attrgetter(field.attname)
+    if isinstance(field, models.JSONField):
+        return lambda row: orjson.dumps(value(row)).decode()
+    if vendor == "postgresql":  # its driver knows numbers, times and texts by itself
+        return value
+    return lambda row: field.get_db_prep_save(value(row), connection)

@@ -131,10 +131,10 @@ class OrderAdmin(InstrumentRowAdmin):
         reason = order_cell(order, "reason_text", order.reason_text or order.reason_code, "tr-reason")
         return format_html("{}{}", status_cell(order), reason)
 
-    @display(description=_("Placed"), ordering="id")
-    def shown_time(self, order: Order) -> SafeString | str:
-        """By the market clock once the gateway has taken it, by ours before."""
-        return moment(order.submitted_at or order.finished_at or order.created_at)
+    @display(description=_("Taken"), ordering="id")
+    def shown_time(self, order: Order) -> SafeString:
+        """When the gateway took it, by the market clock; a dash while it waits."""
+        return order_cell(order, "taken", moment(order.submitted_at or order.finished_at))
 
     @display(description="")
     def shown_cancel(self, order: Order) -> SafeString | str:

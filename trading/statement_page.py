@@ -88,6 +88,7 @@ def page_context(snapshot: BalanceSnapshot) -> dict[str, Any]:
         "total": total(figures),
         "by_trade": signed(snapshot.close_profit_by_trade),
         "positions": [position_line(line, snapshot.prices) for line in snapshot.rows],
+        "held_sums": {"profit": signed(own["position_profit"])},
         "fills": [fill_line(row) for row in rows[:MOST_FILLS]],
         "fill_sums": {"commission": money(own.get("commission")), "profit": signed(own.get("close_profit"))},
         "left_out": len(rows) > MOST_FILLS,

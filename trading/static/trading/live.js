@@ -37,6 +37,11 @@
   const percent = (value) => `${format(value * 100, 2, 2, "auto")} %`;
   const clock = (text) => new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Shanghai", dateStyle: "short", timeStyle: "medium" }).format(new Date(text));
 
+  const taken = (order) => {
+    const time = order.submitted_at || order.finished_at;
+    return time ? clock(time).slice("2026-".length) : NOTHING;
+  };
+
   const write = (element, text, value) => {
     if (element.textContent !== text) element.textContent = text;
     if (value === undefined) return;
@@ -60,6 +65,7 @@
         element.className = `qs-state qs-state-${order.status}`;
       } else if (element.dataset.name === "traded") write(element, `${whole(order.traded)} / ${whole(order.volume)}`);
       else if (element.dataset.name === "average_price") write(element, price(order.average_price, digits));
+      else if (element.dataset.name === "taken") write(element, taken(order));
       else if (element.dataset.name === "reason_text") write(element, order.reason_text || order.reason_code);
     });
     each("order-cancel", order.id, (button) => { button.hidden = over; });

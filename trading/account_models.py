@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from marketdata.fact_rows import money
@@ -90,7 +91,9 @@ class TradingAccount(models.Model):
     control_group = models.ForeignKey(
         ControlGroup, models.PROTECT, related_name="accounts", verbose_name=_("control group")
     )
-    is_active = models.BooleanField(_("open"), default=True, help_text=_("A closed account takes no orders."))
+    is_active = models.BooleanField(
+        pgettext_lazy("account", "open"), default=True, help_text=_("A closed account takes no orders.")
+    )
     margin_price = models.PositiveSmallIntegerField(
         _("margin price"), choices=MarginPrice.choices, default=MarginPrice.PRE_SETTLEMENT
     )

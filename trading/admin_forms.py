@@ -10,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
@@ -96,7 +97,8 @@ class ClosePositionForm(forms.Form):
 
     volume = forms.IntegerField(label=_("Lots"), min_value=1)
     how = forms.ChoiceField(
-        label=_("At"), choices=[(AT_LIMIT, _("no worse than this price")), (AT_ANY, _("any price"))]
+        label=pgettext_lazy("price", "At"),
+        choices=[(AT_LIMIT, _("no worse than this price")), (AT_ANY, _("any price"))],
     )
     price = forms.DecimalField(label=_("Price"), required=False, max_digits=18, decimal_places=6)
     reason = forms.CharField(label=_("Reason"), max_length=200, required=False)

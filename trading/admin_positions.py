@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
@@ -56,7 +57,7 @@ class PositionAdmin(InstrumentRowAdmin):
         """What is held."""
         return row.instrument.code
 
-    @display(description=_("Side"), ordering="side")
+    @display(description=pgettext_lazy("position", "Side"), ordering="side")
     def shown_side(self, row: Position) -> SafeString:
         """Long or short, with an arrow."""
         return side_label(row)
@@ -71,7 +72,7 @@ class PositionAdmin(InstrumentRowAdmin):
         """Lots that no working order holds."""
         return live_cell(row, "free", f"{free_lots(row):,}")
 
-    @display(description=_("Open price"), ordering="open_price")
+    @display(description=pgettext_lazy("position", "Open price"), ordering="open_price")
     def shown_open(self, row: Position) -> SafeString:
         """On average."""
         return live_cell(row, "open_price", price(row.open_price, row.instrument.price_tick))

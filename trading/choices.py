@@ -2,19 +2,20 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class AccountKind(models.TextChoices):
     """Where an account's orders go."""
 
-    SIMULATED = "simulated", _("simulated")
+    SIMULATED = "simulated", pgettext_lazy("account", "simulated")
 
 
 class DirectionName(models.TextChoices):
     """The side of an order or fill."""
 
-    BUY = "buy", _("buy")
-    SELL = "sell", _("sell")
+    BUY = "buy", pgettext_lazy("side", "buy")
+    SELL = "sell", pgettext_lazy("side", "sell")
 
 
 class SideName(models.TextChoices):
@@ -27,21 +28,21 @@ class SideName(models.TextChoices):
 class OffsetName(models.TextChoices):
     """What an order does to a position; ``auto`` closes, the older lots first, as the exchange needs it."""
 
-    OPEN = "open", _("open")
-    CLOSE = "close", _("close")
-    CLOSE_TODAY = "close_today", _("close today")
-    CLOSE_YESTERDAY = "close_yesterday", _("close yesterday")
-    AUTO = "auto", _("auto")
+    OPEN = "open", pgettext_lazy("offset", "open")
+    CLOSE = "close", pgettext_lazy("offset", "close")
+    CLOSE_TODAY = "close_today", pgettext_lazy("offset", "close today")
+    CLOSE_YESTERDAY = "close_yesterday", pgettext_lazy("offset", "close yesterday")
+    AUTO = "auto", pgettext_lazy("offset", "auto")
 
 
 class OrderTypeName(models.TextChoices):
     """How an order is worked."""
 
-    LIMIT = "limit", _("limit")
-    MARKET = "market", _("market")
+    LIMIT = "limit", pgettext_lazy("order type", "limit")
+    MARKET = "market", pgettext_lazy("order type", "market")
     FAK = "fak", _("fill and kill")
     FOK = "fok", _("fill or kill")
-    STOP = "stop", _("stop")
+    STOP = "stop", pgettext_lazy("order type", "stop")
     BEST = "best", _("best price")
 
 
@@ -51,10 +52,10 @@ class StatusName(models.TextChoices):
     PENDING = "pending", _("pending")
     SUBMITTING = "submitting", _("submitting")
     SUBMITTED = "submitted", _("submitted")
-    ACCEPTED = "accepted", _("accepted")
+    ACCEPTED = "accepted", pgettext_lazy("order status", "accepted")
     PARTIALLY_FILLED = "partially_filled", _("partly filled")
     FILLED = "filled", _("filled")
-    CANCELLED = "cancelled", _("cancelled")
+    CANCELLED = "cancelled", pgettext_lazy("order status", "cancelled")
     REJECTED = "rejected", _("rejected")
     EXPIRED = "expired", _("expired")
     IN_DOUBT = "in_doubt", _("in doubt")

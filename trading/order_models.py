@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from marketdata.fact_rows import money
 from marketdata.models import Instrument
@@ -67,9 +68,9 @@ class Order(models.Model):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     # where it stands
     status = models.CharField(_("status"), max_length=20, choices=StatusName.choices, default=StatusName.PENDING)
-    traded = models.PositiveIntegerField(_("traded"), default=0)
+    traded = models.PositiveIntegerField(pgettext_lazy("order", "traded"), default=0)
     average_price = money(_("average price"), null=True, blank=True)
-    cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    cancel_requested = models.BooleanField(pgettext_lazy("order", "cancel requested"), default=False)
     reason_code = models.CharField(_("reason"), max_length=64, blank=True)
     reason_text = models.TextField(_("explanation"), blank=True)
     trading_day = models.DateField(_("trading day"), null=True, blank=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models import User
 from trading.admin_format import NOTHING, money, price, signed, tone
@@ -19,10 +19,10 @@ KINDS = {
     "submitted": gettext_lazy("received by the exchange"),
     "accepted": gettext_lazy("accepted"),
     "triggered": gettext_lazy("stop price reached"),
-    "traded": gettext_lazy("traded"),
-    "cancel_requested": gettext_lazy("cancel requested"),
+    "traded": pgettext_lazy("order", "traded"),
+    "cancel_requested": pgettext_lazy("order", "cancel requested"),
     "cancel_refused": gettext_lazy("cancel refused"),
-    "cancelled": gettext_lazy("cancelled"),
+    "cancelled": pgettext_lazy("order status", "cancelled"),
     "expired": gettext_lazy("expired with the trading day"),
     "rejected": gettext_lazy("rejected"),
     "in_doubt": gettext_lazy("in doubt: the exchange has not answered"),

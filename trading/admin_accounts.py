@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from unfold.decorators import display
 
@@ -93,7 +94,7 @@ class TradingAccountAdmin(SettlementPages, AccountRowAdmin):
         """Code and name; a closed one says so."""
         if account.is_active:
             return str(account)
-        return format_html('{} <span class="qs-tag">{}</span>', account, _t("closed"))
+        return format_html('{} <span class="qs-tag">{}</span>', account, pgettext("account", "closed"))
 
     @display(description=_("Risk degree"), ordering="state__risk_degree")
     def shown_risk(self, account: TradingAccount) -> SafeString:

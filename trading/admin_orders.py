@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RangeDateFilter
 from unfold.decorators import display
@@ -104,7 +104,7 @@ class OrderAdmin(InstrumentRowAdmin):
 
     # --- what is shown -------------------------------------------------------------------------------------
 
-    @display(description=_("Order"), ordering="id")
+    @display(description=pgettext_lazy("trading", "Order"), ordering="id")
     def shown_order(self, order: Order) -> str:
         """Its number."""
         return f"#{order.pk}"
@@ -143,7 +143,7 @@ class OrderAdmin(InstrumentRowAdmin):
             return ""
         hidden = "" if order.is_working else " hidden"
         html = '<button class="tr-cancel" type="submit" formaction="{}" data-order-cancel="{}"{}>{}</button>'
-        return format_html(html, order_url("cancel", order.pk), order.pk, hidden, _t("Cancel"))
+        return format_html(html, order_url("cancel", order.pk), order.pk, hidden, pgettext("order", "Cancel"))
 
     # --- pages ---------------------------------------------------------------------------------------------
 
@@ -294,7 +294,7 @@ class FillAdmin(InstrumentRowAdmin):
         text = NOTHING if opened else f"{fill.close_profit:+,.2f}"
         return format_html('<span class="qs-number {}">{}</span>', "" if opened else tone(fill.close_profit), text)
 
-    @display(description=_("Order"), ordering="order")
+    @display(description=pgettext_lazy("trading", "Order"), ordering="order")
     def shown_order(self, fill: Fill) -> SafeString | str:
         """The order that it is of."""
         if fill.order_id is None:

@@ -37,7 +37,9 @@ def test_a_position_is_closed_by_an_order(table: Bench, rita: User) -> None:
         rita,
     )
     entry = AuditEntry.objects.get(verb="position.close")
-    assert (entry.actor, entry.after["reason"], entry.after["price"]) == (rita, "too large", 3999.0)
+    assert entry.actor == rita
+    assert entry.after
+    assert (entry.after["reason"], entry.after["price"]) == ("too large", 3999.0)
     table.turn()
     held.refresh_from_db()
     assert held.volume == 3

@@ -1,6 +1,6 @@
 """What an account's commands do to its book, orders apart: money in and out, the day's end, and its undoing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -16,28 +16,41 @@ from trading.order_models import AccountCommand, AccountEvent
 from trading.prices import DayPrice, day_prices
 from trading.statements import statement_columns, statement_shape
 
-QUIET = ("mark", "deposit", "withdraw", "settled", "settlement_undone")
-"""Events after a settlement that do not stand against undoing it."""
+QUIET = ("mark", "deposit", "withdraw", "settled", "settlement_undone", "placed", "rejected")
+"""Events after a settlement that do not stand against undoing it: an order that the desk refused moved nothing."""
+
+MOST_YUAN = 1e13
+"""What an account may hold: its columns keep ten times as much, and profits must fit too."""
+
+EndOrders = Callable[[], None]
+"""Ends what rests at the exchange, once it is certain that the day is settled."""
 
 
-def carry_out(keeper: Keeper, command: AccountCommand) -> None:
+def carry_out(keeper: Keeper, command: AccountCommand, end_orders: EndOrders | None = None) -> None:
     """Do what a command asks and note what became of it; a refusal changes nothing but the command."""
     try:
-        result = _VERBS[CommandKind(command.kind)](keeper, command)
+        if command.kind == CommandKind.SETTLE:
+            result = _settle(keeper, command, end_orders)
+        else:
+            result = _VERBS[CommandKind(command.kind)](keeper, command)
     except RuleError as error:
         keeper.refuse(command, error)
     else:
         keeper.finish(command, result)
 
 
-def settle_at(keeper: Keeper, command: AccountCommand | None, prices: list[DayPrice]) -> BalanceSnapshot:
+def settle_at(
+    keeper: Keeper, command: AccountCommand | None, prices: list[DayPrice], end_orders: EndOrders | None = None
+) -> BalanceSnapshot:
     """End the running day at these prices: orders expire, the statement is stored, the lots are carried on."""
     day = _running_day(keeper)
     missing = ", ".join(row.instrument for row in prices if row.price is None)
     if missing:
         text = _("There is no settlement price of %(day)s for %(codes)s: give one.") % {"day": day, "codes": missing}
         raise RuleError("settlement_price_missing", text)
-    keeper.expire_all(keeper.now or 0)
+    if end_orders is not None:
+        end_orders()
+    keeper.expire_all(keeper.market_now)
     statement = keeper.book.settle({row.instrument: row.price for row in prices if row.price is not None})
     held = [row.instrument for row in prices]
     for code in held:
@@ -61,6 +74,9 @@ def settle_at(keeper: Keeper, command: AccountCommand | None, prices: list[DayPr
 
 def _deposit(keeper: Keeper, command: AccountCommand) -> dict[str, Any]:
     amount = _amount(command)
+    if keeper.book.funds.balance + float(amount) > MOST_YUAN:
+        text = _("An account holds at most %(most)d yuan.") % {"most": MOST_YUAN}
+        raise RuleError("balance_too_large", text)
     keeper.book.deposit(float(amount))
     return _note_cash(keeper, command, CashKind.DEPOSIT, amount)
 
@@ -88,7 +104,7 @@ def _note_cash(keeper: Keeper, command: AccountCommand, kind: CashKind, amount: 
     return {"seq": seq}
 
 
-def _settle(keeper: Keeper, command: AccountCommand) -> dict[str, Any]:
+def _settle(keeper: Keeper, command: AccountCommand, end_orders: EndOrders | None) -> dict[str, Any]:
     day = _running_day(keeper)
     wanted = command.payload.get("day")
     if wanted and wanted != day.isoformat():
@@ -96,7 +112,7 @@ def _settle(keeper: Keeper, command: AccountCommand) -> dict[str, Any]:
         given = {"code": keeper.account.code, "day": day, "wanted": wanted}
         raise ConflictError("other_trading_day", text % given)
     prices = day_prices(keeper.held_codes(), day, command.payload.get("prices", {}))
-    snapshot = settle_at(keeper, command, prices)
+    snapshot = settle_at(keeper, command, prices, end_orders)
     return {"trading_day": day.isoformat(), "balance": float(snapshot.balance), "seq": snapshot.seq}
 
 
@@ -137,6 +153,5 @@ def _amount(command: AccountCommand) -> Decimal:
 _VERBS = {
     CommandKind.DEPOSIT: _deposit,
     CommandKind.WITHDRAW: _withdraw,
-    CommandKind.SETTLE: _settle,
     CommandKind.UNDO_SETTLEMENT: _undo,
 }

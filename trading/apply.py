@@ -5,9 +5,13 @@ Orders and cancels wait for a gateway. Where one runs, it has been woken and the
 
 import time
 
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.utils.translation import gettext_noop
+
 from accounts.leases import LeaseLostError, holder_name, take
-from quantsite.common.errors import ConflictError
-from trading.account_models import TradingAccount
+from quantsite.common.errors import ConflictError, RuleError
+from trading.account_models import AccountState, TradingAccount
 from trading.account_verbs import carry_out
 from trading.choices import CommandKind, CommandStatus
 from trading.keeper import Keeper
@@ -20,10 +24,19 @@ POLL_SECONDS = 0.02
 
 ORDERLY = (CommandKind.PLACE, CommandKind.CANCEL)
 
+SPOILT = ("internal_error", gettext_noop("The platform failed to do this: its log tells administrators why."))
+
+log = structlog.get_logger(__name__)
+
 
 def lease_of(account: TradingAccount) -> str:
     """The name of the lease that makes its holder the account's one writer."""
     return f"gateway:{account.code}"
+
+
+def epoch_of(account: TradingAccount) -> int:
+    """The epoch of whoever wrote the account last: a new holder's is higher."""
+    return AccountState.objects.filter(account=account).values_list("epoch", flat=True).first() or 0
 
 
 def apply_now(account: TradingAccount, command: AccountCommand | None = None) -> AccountCommand:
@@ -35,7 +48,7 @@ def apply_now(account: TradingAccount, command: AccountCommand | None = None) ->
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
-            held = take(lease_of(account), f"{holder_name()} (verb)", LEASE_SECONDS)
+            held = take(lease_of(account), f"{holder_name()} (verb)", LEASE_SECONDS, above=epoch_of(account))
         except ConflictError:  # a gateway runs, or another verb is at it
             asked.refresh_from_db()
             if asked.status != CommandStatus.QUEUED or time.monotonic() > deadline:
@@ -53,10 +66,23 @@ def apply_now(account: TradingAccount, command: AccountCommand | None = None) ->
 
 
 def _carry_out_all(account: TradingAccount, epoch: int) -> None:
+    keeper = _keeper(account, epoch)
+    waiting = AccountCommand.objects.filter(account=account, status=CommandStatus.QUEUED).exclude(kind__in=ORDERLY)
+    for command in waiting.select_related("actor").order_by("pk"):
+        try:
+            carry_out(keeper, command)
+            keeper.commit()
+        except (LeaseLostError, OperationalError, InterfaceError):
+            raise
+        except Exception:  # one command must not keep those behind it waiting for ever
+            log.exception("command given up", account=account.code, command=command.pk, kind=command.kind)
+            keeper = _keeper(account, epoch)
+            keeper.refuse(command, RuleError(*SPOILT))
+            keeper.commit()
+
+
+def _keeper(account: TradingAccount, epoch: int) -> Keeper:
     keeper = Keeper(account, epoch)
     keeper.claim()
     keeper.load()
-    waiting = AccountCommand.objects.filter(account=account, status=CommandStatus.QUEUED).exclude(kind__in=ORDERLY)
-    for command in waiting.select_related("actor").order_by("pk"):
-        carry_out(keeper, command)
-        keeper.commit()
+    return keeper

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from marketdata.domain.calendar import to_day_number
 from marketdata.models import Instrument
+from quantsite.common.errors import MissingError
 from quantsite.common.times import ns_to_utc, utc_to_ns
 from trading.account_models import AccountState, TradingAccount
 from trading.choices import CashKind, OffsetName, SideName
@@ -83,11 +85,16 @@ def read_book(
     ]
     fills = Fill.objects.filter(account=account, seq__gt=after).select_related("instrument")
     entries += [(row.seq, row.part, row) for row in fills]
+    costed = _cost_again(book, day, facts) if snapshot is not None and day and day > snapshot.trading_day else set()
     for _seq, _part, entry in sorted(entries, key=lambda one: one[:2]):
         if isinstance(entry, CashEntry):
             book_cash(book, entry)
-        else:
-            _book_fill(book, entry, day or entry.trading_day, facts)
+            continue
+        code = entry.instrument.code
+        if code not in costed:
+            cost(book, code, day or entry.trading_day, facts)
+            costed.add(code)
+        _book_fill(book, entry)
     return (None if snapshot is None else snapshot.trading_day), book
 
 
@@ -99,14 +106,31 @@ def book_cash(book: AccountBook, entry: CashEntry) -> None:
         book.withdraw_anyway(float(entry.amount))
 
 
-def _book_fill(book: AccountBook, fill: Fill, day: date, facts: Facts) -> None:
-    code = fill.instrument.code
-    if code not in book.known:
-        book.set_terms(code, facts.contract(code).exchange, day, facts.terms(code, day))
-    at = utc_to_ns(fill.traded_at)
-    direction = Direction[fill.direction.upper()]
-    offset = Offset[fill.offset.upper()]
-    book.foreign_fill(code, direction, offset, float(fill.price), fill.volume, at, to_day_number(fill.trading_day))
+def cost(book: AccountBook, code: str, day: date, facts: Facts) -> None:
+    """Cost an instrument by its terms of a trading day. Raises ``MissingError`` where there are none."""
+    book.set_terms(code, facts.contract(code).exchange, day, facts.terms(code, day))
+
+
+def _cost_again(book: AccountBook, day: date, facts: Facts) -> set[str]:
+    """What was carried into the running day is costed by that day's terms; gives the instruments that were.
+
+    Where nobody tells them any more, those of the settlement hold on.
+    """
+    held = {row.instrument for row in book.positions()}
+    for code in held:
+        with suppress(MissingError):
+            cost(book, code, day, facts)
+    return held
+
+
+def _book_fill(book: AccountBook, fill: Fill) -> None:
+    """Book a stored fill; what was paid for it was paid, whatever the rates have become meanwhile."""
+    at, day = utc_to_ns(fill.traded_at), to_day_number(fill.trading_day)
+    direction, offset = Direction[fill.direction.upper()], Offset[fill.offset.upper()]
+    booked = book.foreign_fill(fill.instrument.code, direction, offset, float(fill.price), fill.volume, at, day)
+    paid, computed = float(fill.commission), sum(row.commission for row in booked)
+    if round(computed, PLACES) != paid:
+        book.correct_commission(paid - computed)
 
 
 def track(row: Order) -> Tracked:
@@ -154,8 +178,8 @@ def book_order(row: Order, limits: tuple[float, float] = UNKNOWN, volume: int | 
     )
 
 
-def restored_order(tracked: Tracked) -> tuple[BookOrder, list[Part]]:
-    """A working order with the parts that its fills have left."""
+def restored_order(tracked: Tracked) -> tuple[BookOrder, list[Part], Frozen]:
+    """A working order with the parts that its fills have left, and what these hold back."""
     row = tracked.row
     filled, left = tracked.state.traded, []
     for offset, volume in row.parts:
@@ -163,7 +187,8 @@ def restored_order(tracked: Tracked) -> tuple[BookOrder, list[Part]]:
         filled -= taken
         if volume > taken:
             left.append(Part(Offset(offset), volume - taken))
-    return book_order(row, volume=tracked.state.left), left
+    frozen = Frozen(float(row.frozen_margin), float(row.frozen_commission))
+    return book_order(row, volume=tracked.state.left), left, frozen
 
 
 def order_row(tracked: Tracked, parts: Sequence[Part] | None = None) -> Outgoing:

@@ -12,14 +12,16 @@ from typing import Any
 
 import structlog
 
+from accounts.leases import LeaseLostError
 from marketdata.domain.calendar import to_day_number
-from quantsite.common.errors import RuleError
-from quantsite.common.times import ns_to_utc
+from quantsite.common.errors import MissingError, RuleError
+from quantsite.common.times import ns_to_utc, utc_to_ns
 from trading.account_models import AccountState, TradingAccount
 from trading.book_rows import (
     Tracked,
     book_order,
     broker_terms,
+    cost,
     order_row,
     position_row,
     read_book,
@@ -57,23 +59,30 @@ class Keeper:
         self.changes = Changes()
         self.orders: dict[int, Tracked] = {}
         self.now: int | None = None
+        self._costed: set[str] = set()
 
     def claim(self) -> None:
-        """Shut out every earlier holder: what it still writes fails from now on. Call it before :meth:`load`."""
+        """Shut out every earlier holder: what it still writes fails from now on. Call it before :meth:`load`.
+
+        Raises :class:`LeaseLostError` where a later holder has been here already.
+        """
         AccountState.objects.get_or_create(account=self.account)
-        AccountState.objects.filter(account=self.account, epoch__lte=self.epoch).update(epoch=self.epoch)
+        mine = AccountState.objects.filter(account=self.account, epoch__lte=self.epoch)
+        if not mine.update(epoch=self.epoch):
+            raise LeaseLostError("lease_lost", f"account {self.account.code} is written by a later gateway")
 
     def load(self) -> None:
         """Rebuild the account from its last settlement and everything after it."""
         self.state = AccountState.objects.get(account=self.account)
         self.state.account = self.account
+        self.state.epoch = self.epoch  # not what the row says: it may be a later holder's
         self.committed = self.state.last_seq
         self.told = funds_shape(self.state)
         self.broker = broker_terms(self.account)
         self.settled_day, self.book = read_book(self.account, self.state.trading_day, self.broker, self.facts)
         self.orders = {row.pk: track(row) for row in Order.objects.kept_by(self.account)}
         for code in self.working_codes():
-            self.know(code)
+            self._know_or_keep(code)
         rows = Position.objects.filter(account=self.account).select_related("account", "instrument")
         self.positions: dict[PositionKey, Position] = {(row.instrument.code, row.side): row for row in rows}
         self._reprice()
@@ -93,6 +102,13 @@ class Keeper:
         return {} if day is None else statement_shape(self.book.settle(prices), day)
 
     @property
+    def market_now(self) -> int:
+        """The market clock (ns UTC) as this account heard of it last; 0 before it ever did."""
+        if self.now is None and self.state.market_time is not None:
+            return utc_to_ns(self.state.market_time)
+        return self.now or 0
+
+    @property
     def trading_day(self) -> date | None:
         """The running trading day; None before the first order."""
         return self.state.trading_day
@@ -109,16 +125,22 @@ class Keeper:
         """Trade on ``day`` from now on; everything held is costed by its terms."""
         self.state.trading_day = day
         self.pre_settlements.clear()
+        self._costed.clear()
         self.facts.forget_days_before(day)
-        for code in {*self.held_codes(), *self.working_codes()}:
-            self.know(code)
+        for code in self.held_codes():
+            self._know_or_keep(code)
 
     def know(self, code: str) -> None:
         """Have the terms of an instrument on the running day. Raises ``MissingError`` where there are none."""
         day = self.trading_day
         if day is None:
             raise ValueError("no trading day runs yet")
-        self.book.set_terms(code, self.facts.contract(code).exchange, day, self.facts.terms(code, day))
+        cost(self.book, code, day, self.facts)
+        self._costed.add(code)
+
+    def knows(self, code: str) -> bool:
+        """Whether an instrument is costed by the terms of the running day."""
+        return code in self._costed
 
     def settled_before(self, code: str, price: float) -> None:
         """The previous settlement price of an instrument, for the running day; it is kept with the state."""
@@ -127,12 +149,16 @@ class Keeper:
 
     def price(self, code: str, last: float, average: float = math.nan) -> None:
         """Mark an instrument that the account knows."""
-        if code in self.book.known:
+        if code in self.book.known and last > 0:  # NaN is not, and 0 is how some front says that there is none
             self.book.mark(code, last, average)
 
     def holds(self, code: str) -> bool:
         """Whether lots of an instrument are held."""
         return bool(self.book.positions([code]))
+
+    def carried(self, code: str) -> bool:
+        """Whether lots of an instrument are held since before the running day."""
+        return any(row.yesterday for row in self.book.positions([code]))
 
     def last_price(self, code: str) -> float | None:
         """Where an instrument is marked; None where nothing is held of it."""
@@ -261,6 +287,15 @@ class Keeper:
         """A command was refused."""
         self.changes.failed(command, error.code, error.text)
 
+    def _know_or_keep(self, code: str) -> None:
+        """As :meth:`know`; where nobody tells the terms any more, those of the day before hold on."""
+        try:
+            self.know(code)
+        except MissingError as error:
+            if code not in self.book.known:
+                raise
+            log.error("terms missing", account=self.account.code, instrument=code, reason=error.text)
+
     # --- parts -------------------------------------------------------------------------------------------------
 
     def _tell_order(self, tracked: Tracked, event: events.Event, booked: Sequence[BookedFill]) -> None:
@@ -323,10 +358,14 @@ class Keeper:
         return None if row is None else self.adopt(row)
 
     def _reprice(self) -> None:
-        """The prices that the rows were marked at, and the previous settlements of the running day."""
+        """The prices that the rows were marked at, and the previous settlements of the running day.
+
+        After its settlement they are the day's own settlement prices, which the book carries with the lots.
+        """
         self.pre_settlements: dict[str, float] = dict(self.state.positions.get(PRE, {}))
+        running = self.settled_day != self.trading_day
         for code, price in self.pre_settlements.items():
-            if code in self.book.known:
+            if running and code in self.book.known:
                 self.book.set_pre_settlement(code, price)
         for (code, _side), row in self.positions.items():
             if row.last_price is not None:

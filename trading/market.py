@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from queue import Full, Queue
 
+import msgspec
 import structlog
 
 from marketdata.domain.ticks import BACKWARD, STALE, Clock, Message, Tick, unframe
@@ -19,6 +20,8 @@ READ_MS = 500
 READ_FRAMES = 50
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 0.2
+BACK_NS = 60 * 10**9
+"""A clock that is this much (ns) behind itself has been set back: a replay begins again."""
 SILENT_SECONDS = 30.0
 """A feed tells its clock every second, whether the market trades or not."""
 
@@ -51,6 +54,7 @@ class Market:
 
     def __init__(self) -> None:
         self._ticks: dict[tuple[str, str], Tick] = {}
+        self._day_before: dict[tuple[str, str], Tick] = {}
         self._clocks: dict[str, SourceClock] = {}
         self._source_of: dict[str, str] = {}
 
@@ -62,10 +66,22 @@ class Market:
         """Take one message in."""
         if isinstance(message, Tick):
             key = (source, message.instrument)
-            if not (message.flags & (BACKWARD | STALE)) or key not in self._ticks:
+            known = self._ticks.get(key)
+            if not (message.flags & (BACKWARD | STALE)) or known is None:
+                if known is not None and known.trading_day != message.trading_day:
+                    self._day_before[key] = known
                 self._ticks[key] = message
         elif isinstance(message, Clock):
+            before = self._clocks.get(source)
+            if before is not None and message.now < before.clock.now - BACK_NS:
+                self._forget(source)
             self._clocks[source] = SourceClock(message)
+
+    def _forget(self, source: str) -> None:
+        """A source that begins an earlier day again: what it told of a later one is not known yet."""
+        for ticks in (self._ticks, self._day_before):
+            for key in [key for key in ticks if key[0] == source]:
+                del ticks[key]
 
     def comes_from(self, source: str, code: str) -> bool:
         """Whether a source is the one that publishes an instrument."""
@@ -74,6 +90,14 @@ class Market:
     def tick(self, code: str) -> Tick | None:
         """The newest tick of an instrument; None where nobody publishes it, or none has come."""
         return self._ticks.get((self._source_of.get(code, ""), code))
+
+    def last_on(self, code: str, day: int) -> float | None:
+        """The last price of an instrument on a trading day (days since the epoch), as far as it was seen."""
+        key = (self._source_of.get(code, ""), code)
+        for tick in (self._ticks.get(key), self._day_before.get(key)):
+            if tick is not None and not tick.flags and tick.trading_day == day and tick.last > 0:
+                return tick.last
+        return None
 
     def now(self, code: str) -> int | None:
         """The market clock (ns UTC) of the source that publishes an instrument.
@@ -173,7 +197,16 @@ def _take_tail(source: str, market: Market, last: str = "") -> str:
     for name, data in tail(source, TAIL_FRAMES):
         if last and parse_id(name) > parse_id(last):
             break
-        for message in unframe(data):
+        for message in readable(source, name, data):
             market.take(source, message)
         taken = name
     return taken
+
+
+def readable(source: str, name: str, data: bytes) -> list[Message]:
+    """The messages of a frame; none of one that cannot be read, which must not stop an account for good."""
+    try:
+        return unframe(data)
+    except msgspec.DecodeError as error:
+        log.error("frame unreadable", source=source, frame=name, reason=str(error))
+        return []

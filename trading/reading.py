@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 VOLUMES = ("volume", "today")
 """Columns of a position that do not move with the market."""
 
+DUST = 1e-4
+"""Yuan by which sums of figures may differ that were rounded to six decimals one by one."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -51,7 +54,9 @@ def reconcile(actor: "User | None", account_code: str) -> list[Difference]:
     keeper.load()
     stored = funds_shape(keeper.state)
     computed = told_funds(keeper.book.funds, keeper.trading_day)
-    found = [Difference(name, stored[name], computed[name]) for name in FUNDS if stored[name] != computed[name]]
+    found = [
+        Difference(name, stored[name], computed[name]) for name in FUNDS if abs(stored[name] - computed[name]) > DUST
+    ]
     return [*found, *_positions(keeper)]
 
 

@@ -7,7 +7,7 @@ stream was matched. Whatever dies in between, the next holder rebuilds both from
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import Any
@@ -19,23 +19,24 @@ from django.utils import timezone
 
 from accounts.leases import LeaseKeeper, LeaseLostError, holder_name, take_over
 from marketdata.domain.calendar import from_day_number, to_day_number
-from marketdata.domain.ticks import Tick, unframe
+from marketdata.domain.ticks import Tick
 from marketdata.heartbeat import beat, still
 from marketdata.stream import UnreachableError
-from quantsite.common.errors import RuleError
+from quantsite.common.errors import ConflictError, RuleError
 from quantsite.common.times import utc_to_ns
 from trading import alarms
 from trading.account_models import AccountState, TradingAccount
 from trading.account_verbs import carry_out, settle_at
-from trading.apply import lease_of
+from trading.apply import SPOILT, epoch_of, lease_of
 from trading.choices import CommandKind, CommandStatus, StatusName
 from trading.desk_rules import Moment, clock_reason, market_moment, price_limits
 from trading.domain import events
 from trading.domain.checks import session_reason
 from trading.domain.gateway import Gateway, Outgoing, Report
+from trading.facts import day_at
 from trading.gateways.kinds import gateway_for
 from trading.keeper import Keeper
-from trading.market import Follower, Market, starting_points
+from trading.market import Follower, Market, readable, starting_points
 from trading.metrics import TAKEN_SECONDS
 from trading.order_models import AccountCommand
 from trading.prices import day_prices
@@ -54,6 +55,8 @@ LOOK_SECONDS = 0.2
 SWEEP_SECONDS = 1.0
 MARK_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 30.0
+"""Between attempts of a gateway that fails again and again for a reason of its own."""
 AFTER_CLOSE = 5 * 10**9
 """So long (ns) after the last session working orders expire: its last ticks have come by then."""
 
@@ -65,10 +68,13 @@ class AccountGateway:
 
     def __init__(self, code: str) -> None:
         self.code = code
+        self._spoilt: set[int] = set()
+        self._one_by_one = False
 
     def run(self, stop: threading.Event) -> None:
         """Hold the account until ``stop``. Raises ``ConflictError`` ``lease_taken`` where another gateway has it."""
         account = TradingAccount.objects.select_related("desk", "control_group").get(code=self.code)
+        pause = AGAIN_SECONDS
         try:
             while not stop.is_set():
                 try:
@@ -81,20 +87,33 @@ class AccountGateway:
                 except LeaseLostError as error:
                     log.error("gateway lost its account", account=self.code, reason=str(error))
                     stop.wait(AGAIN_SECONDS)
+                except ConflictError:
+                    raise
+                except Exception:  # no command and no tick may stop an account for good
+                    log.exception("gateway failed", account=self.code, again_after_s=pause)
+                    connection.close()
+                    stop.wait(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         finally:
             connection.close()
             still(f"gateway-{self.code}")
 
     def _hold(self, account: TradingAccount, stop: threading.Event) -> None:
         lost = threading.Event()
-        held = take_over(lease_of(account), holder_name(), stop=stop)
+        held = take_over(lease_of(account), holder_name(), above=epoch_of(account), stop=stop)
         keeper = LeaseKeeper(held, lambda _reason: lost.set()).start()
         log.info("gateway begins", account=self.code, epoch=held.epoch)
         try:
-            with AccountLoop(account, held.epoch, keeper) as loop:
-                while not stop.is_set() and not lost.is_set():
-                    beat(f"gateway-{self.code}")
-                    loop.turn(LOOK_SECONDS)
+            with AccountLoop(account, held.epoch, keeper, self._spoilt, one_by_one=self._one_by_one) as loop:
+                try:
+                    while not stop.is_set() and not lost.is_set():
+                        beat(f"gateway-{self.code}")
+                        loop.turn(LOOK_SECONDS)
+                except (*AWAY, UnreachableError, LeaseLostError):
+                    raise
+                except Exception:
+                    self._suspect(loop.suspects)
+                    raise
         finally:
             keeper.stop()
             with suppress(DatabaseError):  # else it ends by itself, some seconds later
@@ -102,11 +121,25 @@ class AccountGateway:
                 held.release()
         log.info("gateway ends", account=self.code, epoch=held.epoch)
 
+    def _suspect(self, commands: Sequence[int]) -> None:
+        """One of these commands cannot be carried out: it is refused next time, once it is known which."""
+        self._one_by_one = len(commands) > 1
+        if len(commands) == 1:
+            self._spoilt.update(commands)
+
 
 class AccountLoop:
     """The account in hand: one turn takes what has come, market first, then commands."""
 
-    def __init__(self, account: TradingAccount, epoch: int, lease: LeaseKeeper | None = None) -> None:
+    def __init__(
+        self,
+        account: TradingAccount,
+        epoch: int,
+        lease: LeaseKeeper | None = None,
+        spoilt: Collection[int] = (),
+        *,
+        one_by_one: bool = False,
+    ) -> None:
         self.account = account
         self.keeper = Keeper(account, epoch)
         self.market = Market()
@@ -116,6 +149,9 @@ class AccountLoop:
         self._asked = threading.Event()
         self._waiting: dict[int, None] = {}
         self._moved: set[str] = set()
+        self.suspects: tuple[int, ...] = ()
+        self._spoilt = spoilt
+        self._batch = 1 if one_by_one else COMMANDS
         self._marked = self._swept = 0.0
 
     def __enter__(self) -> "AccountLoop":
@@ -182,7 +218,11 @@ class AccountLoop:
         """An order that was being handed over, or a cancel that had been asked for, when the process before died."""
         row = self.keeper.orders[order.order_id].row
         if not order.memory and row.status == StatusName.SUBMITTING and row.submitted_at is not None:
-            self.gateway.send(order, self.market.now(order.instrument) or utc_to_ns(row.submitted_at))
+            now = self.market.now(order.instrument) or utc_to_ns(row.submitted_at)
+            if row.trading_day == day_at(now):
+                self.gateway.send(order, now)
+            else:
+                self.keeper.apply(Report(order.order_id, events.Expired(at=now)))
         if order.cancel_requested:
             self._waiting[order.order_id] = None
 
@@ -203,7 +243,7 @@ class AccountLoop:
         """Take the market's messages in and store what they did to the orders."""
         working = self.keeper.working_codes()
         for source, name, data in frames:
-            for message in unframe(data):
+            for message in readable(source, name, data):
                 self.market.take(source, message)
                 if isinstance(message, Tick) and message.instrument in working:
                     self._moved.add(message.instrument)
@@ -212,7 +252,14 @@ class AccountLoop:
         self._answers()
 
     def _match_tick(self, source: str, tick: Tick) -> None:
-        if self.market.comes_from(source, tick.instrument):
+        """Orders meet the ticks of their own trading day; one of the next day ends them."""
+        running = self.keeper.trading_day
+        if running is None or tick.flags or not self.market.comes_from(source, tick.instrument):
+            return
+        day = to_day_number(running)
+        if tick.trading_day > day:
+            self._expire({tick.instrument})
+        elif tick.trading_day == day:
             self.gateway.on_tick(tick)
 
     def _arrive(self) -> None:
@@ -232,10 +279,6 @@ class AccountLoop:
             self.keeper.apply(report)
         if not force and not touched and not self.keeper.changes:
             return
-        for order_id, tracked in self.keeper.orders.items():
-            if tracked.row.instrument.code in self._moved and order_id not in touched:  # its place in the queue
-                self._remember(order_id)
-        self._moved.clear()
         self._commit()
 
     def _remember(self, order_id: int) -> None:
@@ -248,6 +291,11 @@ class AccountLoop:
             self.keeper.changes.orders[order_id] = tracked.row
 
     def _commit(self) -> None:
+        """Store what has changed, and with it how far the streams were matched and what that did to the queues."""
+        for order_id, tracked in self.keeper.orders.items():
+            if tracked.row.instrument.code in self._moved:
+                self._remember(order_id)
+        self._moved.clear()
         kept: dict[str, Any] = {"streams": dict(self.positions), "exchange": self.gateway.memory()}
         self.keeper.commit(kept)
 
@@ -257,24 +305,50 @@ class AccountLoop:
         """Carry out what waits in the inbox, in the order of its rows, as long as the lease is ours for certain."""
         while self._lease is None or self._lease.valid:
             waiting = AccountCommand.objects.filter(account=self.account, status=CommandStatus.QUEUED)
-            batch = list(waiting.select_related("order").order_by("pk")[:COMMANDS])
+            batch = list(waiting.select_related("order").order_by("pk")[: self._batch])
             if not batch:
                 return
-            sent = [order for command in batch for order in self._take(command)]
+            sent: list[tuple[Outgoing, int]] = []
+            for command in batch:
+                self.suspects = (command.pk,)
+                sent += self._take(command)
+            self.suspects = tuple(command.pk for command in batch)
+            sent = [(order, now) for order, now in sent if self._still_wanted(order, now)]
             self._commit()
             for order, now in sent:
+                self._hold_on()
                 self.gateway.send(order, now)
                 self._remember(order.order_id)
             self._cancels()
             self._answers()
-            if len(batch) < COMMANDS:
+            self.suspects = ()
+            if len(batch) < self._batch:
                 return
+
+    def _still_wanted(self, order: Outgoing, now: int) -> bool:
+        """False for an order that has ended, or was to be withdrawn, before it could be handed over."""
+        tracked = self.keeper.orders.get(order.order_id)
+        if tracked is None or tracked.over:
+            return False
+        if order.order_id not in self._waiting:
+            return True
+        del self._waiting[order.order_id]
+        self.keeper.apply(Report(order.order_id, events.Cancelled(at=now, traded=0)))
+        return False
+
+    def _hold_on(self) -> None:
+        """Raises :class:`LeaseLostError` where the account is not ours for certain: nothing may be sent then."""
+        if self._lease is not None and not self._lease.valid:
+            raise LeaseLostError("lease_lost", f"account {self.account.code} is not ours for certain any more")
 
     def _take(self, command: AccountCommand) -> list[tuple[Outgoing, int]]:
         """Decide on one command; gives the order to hand over once the decision is stored."""
         if command.order is not None:
             command.order.account = self.account
             command.order.instrument = self.keeper.facts.instrument(command.order.instrument_id)
+        if command.pk in self._spoilt:
+            self._give_up(command)
+            return []
         if command.kind == CommandKind.PLACE:
             return self._place(command)
         if command.kind == CommandKind.CANCEL:
@@ -285,9 +359,15 @@ class AccountLoop:
 
     def _clear_of_orders(self, command: AccountCommand) -> None:
         """Anything but orders: what rests at the exchange ends with the day that is settled."""
-        if command.kind == CommandKind.SETTLE:
-            self._expire(self.keeper.working_codes())
-        carry_out(self.keeper, command)
+        carry_out(self.keeper, command, self._end_orders)
+
+    def _give_up(self, command: AccountCommand) -> None:
+        """Refuse a command that made the loop fail; its order is rejected."""
+        log.error("command given up", account=self.account.code, command=command.pk, kind=command.kind)
+        order = command.order
+        if command.kind == CommandKind.PLACE and order is not None and order.status == StatusName.PENDING:
+            self.keeper.reject(self.keeper.adopt(order), self.keeper.market_now or time.time_ns(), *SPOILT)
+        self.keeper.refuse(command, RuleError(*SPOILT))
 
     def _place(self, command: AccountCommand) -> list[tuple[Outgoing, int]]:
         order = command.order
@@ -332,22 +412,31 @@ class AccountLoop:
                 continue
             code = tracked.row.instrument.code
             now = self.market.now(code)
-            if now is not None and session_reason(self.keeper.facts.contract(code).table, now) is None:
+            if now is not None and self._takes_orders(code, now):
                 del self._waiting[order_id]
                 self.gateway.cancel(order_id, now)
                 self._remember(order_id)
+
+    def _takes_orders(self, code: str, now: int) -> bool:
+        with suppress(RuleError):  # beyond the calendar nothing trades
+            return session_reason(self.keeper.facts.contract(code).table, now) is None
+        return False
 
     # --- the day -------------------------------------------------------------------------------------------------
 
     def _learn(self, code: str) -> None:
         """Have the terms of an instrument, and its prices as the newest tick tells them."""
-        if code not in self.keeper.book.known:
+        if not self.keeper.knows(code):
             self.keeper.know(code)
         tick = self.market.tick(code)
-        if tick is None:
-            return
+        if tick is not None and self._same_day(tick):
+            self._price(tick)
+
+    def _price(self, tick: Tick) -> None:
+        """Mark at a tick of the running day; what was carried into it has the settlement price it was carried at."""
+        code = tick.instrument
         self.keeper.price(code, tick.last, tick.average)
-        if tick.pre_settlement > 0 and not self.keeper.holds(code):
+        if tick.pre_settlement > 0 and code not in self.keeper.pre_settlements and not self.keeper.carried(code):
             self.keeper.settled_before(code, tick.pre_settlement)
 
     def _open_day(self, moment: Moment) -> None:
@@ -362,11 +451,13 @@ class AccountLoop:
 
     def _settle_by_itself(self) -> None:
         """The next day opens and nobody has settled: published prices where there are any, else the last ones."""
-        held = self.keeper.held_codes()
-        last = {code: price for code in held if (price := self.keeper.last_price(code)) is not None}
-        prices = day_prices(held, self.keeper.trading_day, {}, last=last)
+        held, day = self.keeper.held_codes(), self.keeper.trading_day
+        seen = {} if day is None else {code: self.market.last_on(code, to_day_number(day)) for code in held}
+        last = {code: price for code in held if (price := seen.get(code) or self.keeper.last_price(code)) is not None}
+        settle_at(self.keeper, None, day_prices(held, day, {}, last=last), self._end_orders)
+
+    def _end_orders(self) -> None:
         self._expire(self.keeper.working_codes())
-        settle_at(self.keeper, None, prices)
 
     def _tend(self) -> None:
         """Once a second: clocks move on, orders of a day that is over expire, positions are marked."""
@@ -376,11 +467,14 @@ class AccountLoop:
         self._cancels()
         self._answers()
         held = self.keeper.held_codes()
-        for code in held:
+        for code in {*held, *self.keeper.working_codes()}:
             tick = self.market.tick(code)
             if tick is not None and not tick.flags and self._same_day(tick):
-                self.keeper.price(code, tick.last, tick.average)
-        self._roll_days(held)
+                self._price(tick)
+        try:
+            self._roll_days(held)
+        except RuleError as error:  # beyond the calendar, say: tried again in a second
+            log.error("trading day not begun", account=self.account.code, reason=error.text)
         if held or self.keeper.changes:
             self.keeper.tell_marks()
         self._commit()
@@ -398,9 +492,9 @@ class AccountLoop:
             self.gateway.on_clock(code, now)
 
     def _roll_days(self, held: Sequence[str]) -> None:
-        """The market of something held has reached the next trading day: settle the one before."""
+        """The market of something held has reached the next trading day: settle the one before, if nobody has."""
         running = self.keeper.trading_day
-        if running is None or self.keeper.settled_day == running:
+        if running is None:
             return
         for code in held:
             moment = market_moment(self.keeper, self.market, code) if self.market.now(code) is not None else None

@@ -121,6 +121,10 @@ class AccountBook:
         """Book a withdrawal that was possible when it was made. Raises ``RuleError`` ``amount_not_positive``."""
         self._ledger.funds.withdraw += _positive(amount)
 
+    def correct_commission(self, more: float) -> None:
+        """Charge so much more (below 0: less) in yuan for fills than the terms in force say."""
+        self._ledger.funds.commission += more
+
     @property
     def known(self) -> AbstractSet[str]:
         """The instruments whose terms have been set."""

@@ -31,7 +31,7 @@ def close_exceeds(
 
 def funds_short(volume: int, needed: float, available: float) -> RuleError:
     """An opening that the available funds do not cover; names the largest volume that they do."""
-    most = max(math.floor(available / needed * volume), 0)
+    most = max(math.floor(available / needed * volume), 0) if needed > 0 else 0
     text = say(
         "%(volume)d lots need %(needed).2f yuan of margin and commission, %(available).2f are available: "
         "at most %(most)d lots.",

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 LEVELS = (VIEW, TRADE)
+MOST_AMOUNT = Decimal(10) ** 13
+PLACES = 6
+"""Decimals of the columns of money."""
 HOUSE = "house"
 """The desk of accounts for which none is named."""
 
@@ -44,8 +47,8 @@ def add_account(
     ``RuleError`` for what is not acceptable, ``ConflictError`` ``account_exists``.
     """
     require(actor, "trading.add_tradingaccount")
-    if capital < 0:
-        told = _("The capital must not be negative: %(capital)s.") % {"capital": capital}
+    if capital != 0 and not _storable(capital):
+        told = _("The capital is no amount of yuan that an account can hold: %(capital)s.") % {"capital": capital}
         raise RuleError("invalid_capital", told, fields={"capital": told})
     account = TradingAccount(code=code, kind=kind, name=name, created_by=actor, **terms)
     account.clean_fields(exclude=["desk", "control_group"])
@@ -121,11 +124,17 @@ def _shared(actor: "User | None", account_code: str, level: str) -> TradingAccou
     return account
 
 
+def _storable(amount: Decimal) -> bool:
+    """Whether an amount of money is one, and its column keeps it as it is."""
+    return amount.is_finite() and 0 < amount < MOST_AMOUNT and amount == round(amount, PLACES)
+
+
 def _move(actor: "User | None", account_code: str, kind: CommandKind, amount: Decimal, note: str) -> AccountCommand:
     account = find_account(actor, account_code)
     demand(actor, FUND, account)
-    if not amount.is_finite() or amount <= 0 or amount >= Decimal(10) ** 14:
-        told = _("An amount is above 0 and below 100 trillion yuan, not %(amount)s.") % {"amount": amount}
+    if not _storable(amount):
+        told = _("An amount is above 0 and below 10 trillion yuan, with six decimals at most, not %(amount)s.")
+        told %= {"amount": amount}
         raise RuleError("invalid_amount", told, fields={"amount": told})
     payload = {"amount": str(amount), "note": note[:200]}
     with transaction.atomic():

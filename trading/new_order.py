@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from quantsite.common.errors import ConflictError
+from quantsite.common.numbers import on_grid as is_on_grid
 from quantsite.common.numbers import round_to_tick
 from trading.order_models import Order
 
@@ -37,9 +38,11 @@ class NewOrder:
 
 
 def on_grid(price: float | None, tick: float) -> Decimal | None:
-    """A price as its column keeps it, moved to the nearest tick; ``static_reason`` has refused what is off the grid."""
+    """A price as its column keeps it, without binary dust; one off the grid stays what it is, and is refused so."""
     if price is None or math.isnan(price):
         return None
+    if not math.isfinite(price) or not is_on_grid(price, tick):
+        return Decimal(repr(price))
     return Decimal(repr(round_to_tick(price, tick)))
 
 

@@ -5,7 +5,10 @@ that the exchange does not take. What depends on the clock, the book or the fund
 and comes as a ``rejected`` event of the order.
 """
 
+import math
+import re
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
@@ -32,6 +35,10 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 
+CLIENT_ID = re.compile(r"[\x21-\x7e]{1,64}")
+"""The caller's own name of an order: printable ASCII without a blank."""
+MOST_LOTS = 1_000_000_000
+"""More than any exchange takes; a column keeps twice as much."""
 PLACED = "placed"
 """The event of a new order, before any gateway has seen it."""
 
@@ -115,19 +122,22 @@ def close_position(
     """
     account = find_account(actor, account_code)
     demand_reduce(actor, account)
+    direction = DirectionName.SELL if side == SideName.LONG else DirectionName.BUY
+    known = _stored(account, client_order_id) if CLIENT_ID.fullmatch(client_order_id) else None
+    if known is not None:  # asked for again: what it froze or closed meanwhile is its own
+        volume = known.volume if volume is None else volume
     held = Position.objects.filter(account=account, instrument__code=instrument, side=side).first()
     free = 0 if held is None else held.volume - held.frozen
-    if free <= 0 or (volume is not None and volume > free):
+    if known is None and (free <= 0 or (volume is not None and volume > free)):
         text = _("%(free)s lots of %(instrument)s %(side)s can be closed on %(account)s: cancel orders that hold more.")
         given = {"free": free, "instrument": instrument, "side": side, "account": account.code}
         raise ConflictError("nothing_to_close" if free <= 0 else "close_exceeds_position", text % given)
-    direction = DirectionName.SELL if side == SideName.LONG else DirectionName.BUY
     asked = NewOrder(
         instrument=instrument,
         direction=direction,
         offset=OffsetName.AUTO,
         type=OrderTypeName.LIMIT if price is not None else OrderTypeName.MARKET,
-        volume=volume or free,
+        volume=free if volume is None else volume,
         client_order_id=client_order_id or f"close-{uuid.uuid4().hex}",
         price=price,
     )
@@ -138,6 +148,7 @@ def close_position(
 def _place(
     actor: "User | None", account: TradingAccount, asked: NewOrder, strategy_key: str, *, aggressive: bool = False
 ) -> tuple[Order, bool]:
+    _check_form(asked)
     instrument = find_instrument(asked.instrument)
     facts = contract_facts(instrument)
     columns = {**asked.columns(facts.price_tick), "strategy_key": strategy_key}
@@ -168,9 +179,19 @@ def _place(
     return order, True
 
 
+def _check_form(asked: NewOrder) -> None:
+    """Raise for what no row can keep."""
+    if not CLIENT_ID.fullmatch(asked.client_order_id):
+        told = _("A client order id is one to 64 printable ASCII characters without a blank.")
+        raise RuleError("invalid_client_order_id", told, fields={"client_order_id": told})
+    if asked.volume > MOST_LOTS:
+        told = _("No order has more than %(most)d lots.") % {"most": MOST_LOTS}
+        raise RuleError("volume_out_of_bounds", told, fields={"volume": told})
+
+
 def _check(asked: NewOrder, facts: ContractFacts, instrument: Instrument, *, aggressive: bool) -> None:
     """Raise for what no waiting can change. A close at any price may be of a type that its gateway works as another."""
-    nan = float("nan")
+    nan = math.nan
     draft = Draft(
         direction=asked.direction,
         offset=asked.offset,
@@ -179,8 +200,12 @@ def _check(asked: NewOrder, facts: ContractFacts, instrument: Instrument, *, agg
         stop_price=nan if asked.stop_price is None else asked.stop_price,
         volume=asked.volume,
     )
-    reason = static_reason(draft, facts, market_day(instrument))
-    if reason is not None and not (aggressive and reason.code == "type_not_taken"):
+    day = market_day(instrument)
+    reason = static_reason(draft, facts, day)
+    if aggressive and reason is not None and reason.code == "type_not_taken":
+        # Its gateway works it as a limit order at the edge: asked about as a stop order, which any exchange gets so.
+        reason = static_reason(replace(draft, type=OrderTypeName.STOP, stop_price=facts.price_tick), facts, day)
+    if reason is not None:
         raise RuleError(reason.code, reason.text, fields={reason.field: reason.text} if reason.field else None)
 
 

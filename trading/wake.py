@@ -5,6 +5,7 @@ by publish and subscribe, else they stay in this process.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import redis
 import structlog
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +28,7 @@ PAUSE_SECONDS = 1.0
 
 Listener = Callable[[str], None]
 
+_quiet_until = 0.0
 _listeners: dict[str, set[Listener]] = {}
 _lock = threading.Lock()
 
@@ -41,10 +45,7 @@ def announce(account: int) -> None:
 
 def _tell(channel: str, text: str) -> None:
     if settings.REDIS_URL:
-        try:
-            _client(settings.REDIS_URL).publish(channel, text)
-        except redis.RedisError as error:  # the row is the truth: it is found within a second
-            log.warning("not woken", channel=channel, reason=str(error))
+        _publish(channel, text)
         return
     with _lock:
         listeners = list(_listeners.get(channel, ()))
@@ -52,9 +53,22 @@ def _tell(channel: str, text: str) -> None:
         listener(text)
 
 
+def _publish(channel: str, text: str) -> None:
+    """Tell it once; after a failure the server is left alone for a moment, for many may wait behind each other."""
+    global _quiet_until  # noqa: PLW0603 - one server, one process
+    if time.monotonic() < _quiet_until:
+        return
+    try:
+        _client(settings.REDIS_URL).publish(channel, text)
+    except redis.RedisError as error:  # the row is the truth: it is found within a second
+        _quiet_until = time.monotonic() + PAUSE_SECONDS
+        log.warning("not woken", channel=channel, reason=str(error))
+
+
 @cache
 def _client(url: str) -> Any:
-    return redis.Redis.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS)
+    once_again = Retry(NoBackoff(), 1)  # a connection that the server has closed meanwhile
+    return redis.Redis.from_url(url, socket_timeout=SECONDS, socket_connect_timeout=SECONDS, retry=once_again)
 
 
 class Bell:

@@ -53,11 +53,15 @@ class AccountRowAdmin(ReadOnlyModelAdmin):
             return False
         return obj is None or self.get_queryset(request).filter(pk=obj.pk).exists()
 
-    def row_or_404(self, request: HttpRequest, key: int) -> Any:
-        """The row of an address of our own. Raises ``Http404`` for one that this person may not see."""
+    def demand_view(self, request: HttpRequest) -> None:
+        """Raises ``PermissionDenied`` (audited) for whose role does not include these rows."""
         if not super().has_view_permission(request):
             record_refusal(request.user, f"{request.method} {request.path}"[:200], self.opts.label_lower)
             raise PermissionDenied
+
+    def row_or_404(self, request: HttpRequest, key: int) -> Any:
+        """The row of an address of our own. Raises ``Http404`` for one that this person may not see."""
+        self.demand_view(request)
         found = self.get_queryset(request).filter(pk=key).first() if key < 2**63 else None
         if found is None:
             raise Http404

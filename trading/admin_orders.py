@@ -199,6 +199,7 @@ class OrderAdmin(InstrumentRowAdmin):
 
     def states_view(self, request: HttpRequest) -> HttpResponse:
         """``?ids=1,2``: those orders as the socket would tell them, for a page whose socket is down."""
+        self.demand_view(request)
         asked = [int(text) for text in request.GET.get("ids", "").split(",") if text.isascii() and text.isdigit()]
         rows = self.get_queryset(request).select_related("account", "instrument")
         orders = rows.filter(pk__in=[key for key in asked[:MOST_STATES] if key < 2**63])
@@ -218,6 +219,7 @@ class OrderAdmin(InstrumentRowAdmin):
 
     def cancel_all_view(self, request: HttpRequest) -> HttpResponseBase:
         """What would be cancelled, counted; then the cancelling of it."""
+        self.demand_view(request)
         form = CancelAllForm(request.POST or request.GET)
         actor = actor_of(request)
         orders = form.orders(actor) if form.is_valid() else Order.objects.none()

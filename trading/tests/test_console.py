@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -114,6 +115,15 @@ def test_states_are_what_the_socket_would_tell(desk: Desk, bob: User) -> None:
     asked = {"ids": f"{desk.order.pk},nonsense,{2**70}"}
     [state] = at(bob).get(reverse("admin:trading_order_states"), asked).json()["orders"]
     assert (state["id"], state["status"], state["account"]) == (desk.order.pk, desk.order.status, "bobs")
+
+
+def test_a_role_without_orders_gets_neither_states_nor_cancelling(desk: Desk, bob: User) -> None:
+    role = bob.groups.get()
+    role.permissions.remove(Permission.objects.get(codename="view_order"))
+    assert at(bob).get(reverse("admin:trading_order_states"), {"ids": str(desk.order.pk)}).status_code == 403
+    assert at(bob).post(CANCEL_ALL).status_code == 403
+    assert at(bob).post(page("order_cancel", desk.order.pk)).status_code == 403
+    assert len(deeds("refused")) == 3
 
 
 def test_the_blotter_asks_as_little_for_many_orders_as_for_few(bob: User) -> None:

@@ -12,6 +12,7 @@ from marketdata.domain.talib_catalogue import (
     IndicatorParameter,
     catalogue,
 )
+from marketdata.domain.talib_titles import spoken_title
 from marketdata.indicators.services import IndicatorSeries
 from quantsite.common.texts import say
 from quantsite.common.times import iso_utc, ns_to_utc
@@ -71,7 +72,7 @@ def about_indicator(entry: Indicator) -> dict[str, Any]:
     return {
         "name": entry.name,
         "aliases": list(entry.aliases),
-        "title": entry.title,
+        "title": spoken_title(entry.title),
         "inputs": list(entry.columns(defaults)),
         "parameters": [_about_parameter(parameter) for parameter in entry.parameters],
         "outputs": list(entry.outputs),

@@ -143,6 +143,13 @@ def test_the_catalogue_by_groups(alice: User, api: Client) -> None:
     assert api(alice).get(f"{PATH}?name=boll").json() == entries["BBANDS"]
 
 
+def test_the_catalogue_in_the_language_of_its_reader(alice: User, api: Client) -> None:
+    body = api(alice).get(PATH, HTTP_ACCEPT_LANGUAGE="zh-hans").json()
+    titles = {entry["name"]: entry["title"] for group in body["groups"] for entry in group["indicators"]}
+    assert (titles["BBANDS"], titles["WILLR"]) == ("布林带", "威廉指标（%R）")
+    assert [title for title in titles.values() if title.isascii()] == []
+
+
 def test_values_in_rows_and_in_columns(five: BarSeries, alice: User, api: Client) -> None:
     body = api(alice).get(f"{MACD}&limit=3&fastperiod=5&histogram=2").json()
     expected = whole("macd", five, fastperiod="5", histogram="2")

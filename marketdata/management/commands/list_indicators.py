@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from marketdata.domain.talib_catalogue import GROUPS, Indicator, IndicatorParameter, catalogue
+from marketdata.domain.talib_titles import spoken_title
 from quantsite.common.texts import say
 
 
@@ -29,7 +30,7 @@ def _row(entry: Indicator) -> str:
     defaults = {parameter.name: parameter.default for parameter in entry.parameters}
     cells = (
         ", ".join((entry.name, *entry.aliases)),
-        entry.title,
+        spoken_title(entry.title),
         "; ".join(map(_parameter, parameters)),
         ", ".join(entry.columns(defaults)),
         ", ".join(entry.outputs),

@@ -19,6 +19,7 @@ from marketdata.domain.talib_catalogue import (
     catalogue,
     find_indicator,
 )
+from marketdata.domain.talib_titles import TITLES, spoken_title
 from quantsite.common.errors import MissingError, RuleError
 
 TALIB: Any = talib
@@ -45,6 +46,11 @@ def test_every_function_of_talib_is_there_or_left_out_with_a_reason() -> None:
     assert listed | set(LEFT_OUT) == set(TALIB.get_functions())
     assert {entry.group for entry in catalogue().values()} == set(GROUPS) == set(TALIB.get_function_groups())
     assert set(ALIASES.values()) <= set(catalogue())
+
+
+def test_every_title_is_noted_for_the_translators() -> None:
+    assert {entry.title.replace("%", "%%") for entry in catalogue().values()} == TITLES
+    assert spoken_title("Williams' %R") == "Williams' %R"
 
 
 def test_names_that_traders_use() -> None:

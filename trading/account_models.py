@@ -28,6 +28,9 @@ FUND = "fund_tradingaccount"
 SETTLE = "settle_tradingaccount"
 SHARE = "share_tradingaccount"
 
+LEASE_PREFIX = "gateway:"
+"""With an account's code behind it: the lease that makes its holder the account's one writer."""
+
 
 class Desk(models.Model):
     """People and accounts that trade together; limits of the desk hold for all of its accounts."""

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_noop
 
 from accounts.leases import LeaseLostError, holder_name, take
 from quantsite.common.errors import ConflictError, RuleError
-from trading.account_models import AccountState, TradingAccount
+from trading.account_models import LEASE_PREFIX, AccountState, TradingAccount
 from trading.account_verbs import carry_out
 from trading.choices import CommandKind, CommandStatus
 from trading.keeper import Keeper
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 def lease_of(account: TradingAccount) -> str:
     """The name of the lease that makes its holder the account's one writer."""
-    return f"gateway:{account.code}"
+    return f"{LEASE_PREFIX}{account.code}"
 
 
 def epoch_of(account: TradingAccount) -> int:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 
 from django.db.models import Count, Min
+from django.db.models.functions import Now
 from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from accounts.models import Lease
 from quantsite.web.metrics import register_collector
-from trading.account_models import AccountState
+from trading.account_models import LEASE_PREFIX, AccountState, TradingAccount
 from trading.choices import CommandStatus
 from trading.order_models import AccountCommand, Order
 
@@ -24,7 +26,7 @@ TAKEN_SECONDS = Histogram(
 
 @register_collector
 def trading_metrics() -> Iterator[Metric]:
-    """Working orders by status, the inboxes, and the accounts by the state of their gateway."""
+    """Working orders by status, the inboxes, and of each open account whether its gateway lives and says so."""
     orders = GaugeMetricFamily("quantsite_orders_working", "Orders that may still fill", labels=["status"])
     for status, count in Order.objects.working().order_by().values_list("status").annotate(Count("pk")):
         orders.add_metric([status], count)
@@ -38,3 +40,15 @@ def trading_metrics() -> Iterator[Metric]:
     for state, count in AccountState.objects.order_by().values_list("gateway").annotate(Count("pk")):
         gateways.add_metric([state], count)
     yield gateways
+    yield _gateways_up()
+
+
+def _gateways_up() -> Metric:
+    """Of gateways that say they run: one that was killed says so for ever, and holds no lease."""
+    up = GaugeMetricFamily(
+        "quantsite_gateway_up", "1 where a gateway that should run holds its lease", labels=["account"]
+    )
+    living = set(Lease.objects.filter(expires_at__gt=Now()).values_list("name", flat=True))
+    for account in TradingAccount.objects.filter(is_active=True, state__gateway="running"):
+        up.add_metric([account.code], float(f"{LEASE_PREFIX}{account.code}" in living))
+    return up

@@ -55,6 +55,7 @@ def test_every_service_is_watched() -> None:
             "grafana",
             "feed",
             "recorder",
+            "gateway",
         ),
     }
     assert {name for name, service in services.items() if "test" not in service["healthcheck"]} == {"migrate"}

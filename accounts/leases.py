@@ -92,16 +92,18 @@ def take_over(
 
     Raises ``ConflictError`` ``lease_taken`` as soon as the other one has renewed it, or ``stop`` is set.
     """
-    ends: datetime | None = None
+    seen: tuple[int, datetime] | None = None
     while True:
         try:
             return take(name, holder, seconds, above=above)
         except ConflictError:
             row = Lease.objects.get(name=name)
-            renewed = ends is not None and row.expires_at is not None and row.expires_at > ends
+            now = None if row.expires_at is None else (row.epoch, row.expires_at)
+            # Another one's who came in between is waited for anew: a short deed takes it and gives it back.
+            renewed = seen is not None and now is not None and now[0] == seen[0] and now[1] > seen[1]
             if renewed or (stop is not None and stop.is_set()):
                 raise
-            ends = row.expires_at
+            seen = now
             time.sleep(WATCH_SECONDS)
 
 

@@ -140,7 +140,7 @@ class Follower:
                 log.warning("sources unknown", reason=str(error))
                 found = []
             for source in found:
-                if source not in self._threads:
+                if source not in self._threads or not self._threads[source].is_alive():
                     thread = threading.Thread(target=self._follow, args=(source,), name=f"ticks {source}", daemon=True)
                     self._threads[source] = thread
                     thread.start()
@@ -158,6 +158,7 @@ class Follower:
         while not self._stop.is_set():
             for name, data in stream.read(READ_MS, READ_FRAMES):
                 self._put((source, name, data))
+                self._positions[source] = name  # where a thread that takes this one's place goes on
 
     def _put(self, item: tuple[str, str, bytes]) -> None:
         while not self._stop.is_set():

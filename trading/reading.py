@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accounts.permissions import require
-from trading.account_models import VIEW
+from trading.account_models import VIEW, AccountState
 from trading.book_rows import told_funds
 from trading.keeper import Keeper
 from trading.ledger_models import Position
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 VOLUMES = ("volume", "today")
 """Columns of a position that do not move with the market."""
 
+ATTEMPTS = 5
+"""So often an account is read that trades while it is being read."""
 DUST = 1e-4
 """Yuan by which sums of figures may differ that were rounded to six decimals one by one."""
 
@@ -50,8 +52,17 @@ def reconcile(actor: "User | None", account_code: str) -> list[Difference]:
     """
     require(actor, f"trading.{VIEW}")
     account = find_account(actor, account_code)
-    keeper = Keeper(account)
-    keeper.load()
+    for _attempt in range(ATTEMPTS):
+        keeper = Keeper(account)
+        keeper.load()
+        found = _differences(keeper)
+        newest = AccountState.objects.values_list("last_seq", flat=True).get(account=account)
+        if not found or newest == keeper.committed:
+            break
+    return found
+
+
+def _differences(keeper: Keeper) -> list[Difference]:
     stored = funds_shape(keeper.state)
     computed = told_funds(keeper.book.funds, keeper.trading_day)
     found = [

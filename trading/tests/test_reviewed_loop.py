@@ -193,6 +193,24 @@ def test_a_frame_that_nobody_can_read_stops_nobody(table: Bench) -> None:
     assert table.placed("buy", "open", 3970.0, 1).status == "accepted"
 
 
+def test_a_day_is_settled_at_its_last_price_however_fast_it_ended(table: Bench) -> None:
+    table.placed("buy", "open", 4001.0, 1)
+    table.street.tick(4015.0)
+    table.street.to(12.1, day=NEXT_DAY)
+    table.street.tick(4020.0)
+    table.turn()
+    assert BalanceSnapshot.objects.get().prices == {RB: {"price": 4015.0, "source": "last"}}
+
+
+def test_a_replay_that_begins_again_is_believed(table: Bench) -> None:
+    table.street.to(5.0)
+    table.street.tick(4000.0, code=HC)
+    table.street.to(1.0)
+    table.ticked(4000.0)
+    for code in (RB, HC):
+        assert table.loop.market.now(code) == table.street.now
+
+
 def _ask(table: Bench, kind: CommandKind, **payload: object) -> AccountCommand:
     """A command in the inbox, as a verb puts it there while a gateway runs."""
     with transaction.atomic():

@@ -70,6 +70,11 @@ def order_cell(order: "Order", name: str, text: Any, css: str = "qs-number") -> 
     return format_html(html, css, order.pk, name, decimals(order.instrument.price_tick), text)
 
 
+def traded_cell(order: "Order") -> SafeString:
+    """How much of an order is filled, kept fresh by ``live.js``."""
+    return order_cell(order, "traded", f"{order.traded:,} / {order.volume:,}")
+
+
 def status_cell(order: "Order") -> SafeString:
     """Where an order stands, as a label that ``live.js`` keeps fresh."""
     text = order.get_status_display()

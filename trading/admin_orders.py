@@ -25,7 +25,7 @@ from marketdata.models import Instrument
 from quantsite.web.renderers import dumps
 from trading import services
 from trading.admin_base import AccountRowAdmin, StatusFilter, StrategyFilter, VisibleAccountFilter, attempt, way_back
-from trading.admin_format import NOTHING, moment, money, order_cell, price, status_cell, tone
+from trading.admin_format import NOTHING, moment, money, order_cell, price, status_cell, tone, traded_cell
 from trading.admin_forms import CancelAllForm
 from trading.choices import StatusName
 from trading.order_models import Fill, Order
@@ -118,7 +118,7 @@ class OrderAdmin(InstrumentRowAdmin):
     @display(description=_("Traded / lots"), ordering="traded")
     def shown_traded(self, order: Order) -> SafeString:
         """How much of it is filled."""
-        return order_cell(order, "traded", f"{order.traded:,} / {order.volume:,}")
+        return traded_cell(order)
 
     @display(description=_("Average"), ordering="average_price")
     def shown_average(self, order: Order) -> SafeString:

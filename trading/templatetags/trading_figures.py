@@ -33,6 +33,12 @@ def status_cell(order: "Order") -> SafeString:
 
 
 @register.simple_tag
+def traded_cell(order: "Order") -> SafeString:
+    """How much of an order is filled."""
+    return admin_format.traded_cell(order)
+
+
+@register.simple_tag
 def signed(value: Decimal) -> str:
     """Yuan with a plus for a gain."""
     return admin_format.signed(value)

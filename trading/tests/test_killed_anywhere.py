@@ -24,7 +24,7 @@ from trading.order_models import AccountCommand
 from trading.tests import loop_bench
 from trading.tests.deaths import BY_GATEWAY, BY_VERB, EVERYDAY, START, Death, Killed, hooked
 from trading.tests.loop_bench import RB, Bench, bench
-from trading.tests.twins import check_one_truth, differences, picture
+from trading.tests.twins import differences, picture, wrongs
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
 
@@ -64,7 +64,7 @@ class Pair:
         self.one.street.clock()  # a source that says nothing for half a minute is no market
         try:
             _STORIES[story](self, deaths)
-            check_one_truth(self.one.account)
+            assert wrongs(self.one.account) == []
             assert differences(picture(self.one.account), picture(self.other.account)) == []
         except Exception as error:
             error.add_note(f"in story {self.number}, killed: {', '.join(map(str, deaths))}")

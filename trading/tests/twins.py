@@ -12,12 +12,19 @@ from trading.shapes import FUNDS, Shape, fill_shape, funds_shape, order_shape, p
 
 OF_ITS_OWN = ("id", "account", "order", "seq", "updated_seq", "created_at")
 """What two accounts cannot have in common."""
-TIMES = ("submitted_at", "finished_at", "traded_at")
+OF_THE_MOMENT = (
+    *("submitted_at", "finished_at", "traded_at"),
+    *("last_price", "position_profit", "open_profit", "balance", "available", "risk_degree"),
+)
+"""What moves with the market."""
 
 
-def picture(account: TradingAccount, *, times: bool = True) -> dict[str, Any]:
-    """Everything that an account has to show, so that two can be compared; without ``times`` of the market."""
-    left_out = OF_ITS_OWN if times else (*OF_ITS_OWN, *TIMES)
+def picture(account: TradingAccount, *, moment: bool = True) -> dict[str, Any]:
+    """Everything that an account has to show, so that two can be compared.
+
+    Without ``moment`` what depends on the instant of the market is left out.
+    """
+    left_out = OF_ITS_OWN if moment else (*OF_ITS_OWN, *OF_THE_MOMENT)
 
     def plain(shape: Shape) -> Shape:
         return {name: value for name, value in shape.items() if name not in left_out}
@@ -32,7 +39,7 @@ def picture(account: TradingAccount, *, times: bool = True) -> dict[str, Any]:
     return {
         "orders": {row.client_order_id: {**plain(order_shape(row)), "parts": row.parts} for row in orders.values()},
         "fills": {
-            f"{orders[row.order_id].client_order_id} {row.trade_id.partition('-')[2]} {row.part}": {
+            f"{orders[row.order_id or 0].client_order_id} {row.trade_id.partition('-')[2]} {row.part}": {
                 name: value for name, value in plain(fill_shape(row)).items() if name != "trade_id"
             }
             for row in fills
@@ -41,7 +48,7 @@ def picture(account: TradingAccount, *, times: bool = True) -> dict[str, Any]:
             (row.instrument.code, row.side): plain(position_shape(row))
             for row in Position.objects.filter(account=account).select_related("account", "instrument")
         },
-        "funds": funds_shape(state),
+        "funds": plain(funds_shape(state)),
         "cash": [(row.kind, row.amount, row.note) for row in CashEntry.objects.filter(account=account).order_by("pk")],
         "statements": [
             [row.trading_day, row.undone_at is None, row.prices, *(getattr(row, name, None) for name in FUNDS)]
@@ -51,16 +58,17 @@ def picture(account: TradingAccount, *, times: bool = True) -> dict[str, Any]:
     }
 
 
-def check_one_truth(account: TradingAccount) -> None:
-    """Nothing waits, events are numbered without a gap, every fill is in its order once, rows agree with entries."""
+def wrongs(account: TradingAccount) -> list[str]:
+    """Commands that wait, gaps in the numbers of events, orders without their fills, rows that differ from entries."""
     queued = AccountCommand.objects.filter(account=account, status=CommandStatus.QUEUED)
-    assert list(queued.values_list("kind", "pk")) == []
+    found = [f"command {pk} waits: {kind}" for pk, kind in queued.values_list("pk", "kind")]
     numbers = list(AccountEvent.objects.filter(account=account).order_by("seq").values_list("seq", flat=True))
     last = AccountState.objects.get(account=account).last_seq
-    assert numbers == list(range(1, last + 1))
+    found += [f"events {numbers} up to {last}"] if numbers != list(range(1, last + 1)) else []
     for order in Order.objects.filter(account=account):
-        assert order.traded == sum(order.fills.values_list("volume", flat=True)), order
-    assert services.reconcile(None, account.code) == []
+        filled = sum(order.fills.values_list("volume", flat=True))
+        found += [f"{order} tells {order.traded} and has {filled}"] if order.traded != filled else []
+    return [*found, *(str(row) for row in services.reconcile(None, account.code))]
 
 
 def differences(one: Any, other: Any, path: str = "") -> list[str]:

@@ -1,7 +1,8 @@
 """What trading must know of an instrument: what it is, when it trades, and what it costs on a trading day."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 
+from django.db import connection
 from django.utils import timezone
 
 from marketdata.domain.calendar import from_day_number
@@ -13,9 +14,12 @@ from marketdata.instruments import contract_of, costs_for, find_instrument, trad
 from marketdata.klines import market_clock
 from marketdata.models import Instrument
 from quantsite.common.errors import MissingError
-from quantsite.common.times import ns_to_utc, utc_to_ns
+from quantsite.common.times import SHANGHAI_FIXED, ns_to_utc, utc_to_ns
 from trading.domain.checks import ContractFacts
 from trading.domain.ledger import Terms
+
+LONGEST_BREAK = timedelta(days=30)
+"""More than any run of days without trading."""
 
 
 def contract_facts(instrument: Instrument) -> ContractFacts:
@@ -41,6 +45,35 @@ def market_day(instrument: Instrument) -> date:
     """
     now = market_clock(instrument)
     return day_at(utc_to_ns(timezone.now()) if now is None else now)
+
+
+def order_day(instrument: Instrument) -> date:
+    """A day that tells as well as :func:`market_day` whether the contract lives, and that is cheaper to have.
+
+    A trading day lies on the calendar day of its clock or after it, by no more than ``LONGEST_BREAK``.
+    """
+    now = _published_clock(instrument.pk) or timezone.now()
+    day = now.astimezone(SHANGHAI_FIXED).date()
+    listed = instrument.listed is None or instrument.listed <= day
+    lives = instrument.expires is None or day + LONGEST_BREAK <= instrument.expires
+    return day if listed and lives else day_at(utc_to_ns(now))
+
+
+def _published_clock(instrument: int) -> datetime | None:
+    """See ``klines.market_clock``: the same in one question."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOCK, [instrument])
+        found = next((value for row in cursor.fetchall() for value in row if value is not None), None)
+    moment = datetime.fromisoformat(found) if isinstance(found, str) else found  # SQLite keeps texts, in UTC
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_CLOCK = """
+    SELECT recorded.market_time, told.market_time FROM marketdata_instrumentfeed feed
+    LEFT JOIN marketdata_recorderposition recorded ON recorded.source = feed.source
+    LEFT JOIN marketdata_feedstate told ON told.source = feed.source
+    WHERE feed.instrument_id = %s
+"""
 
 
 def day_at(now: int) -> date:

@@ -24,12 +24,13 @@ from trading.account_models import VIEW, TradingAccount
 from trading.changes import tell
 from trading.choices import CommandKind, DirectionName, OffsetName, OrderTypeName, SideName, StatusName
 from trading.domain.checks import ContractFacts, Draft, static_reason
-from trading.facts import contract_facts, market_day
+from trading.facts import contract_facts, order_day
 from trading.inbox import enqueue
 from trading.ledger_models import Position
 from trading.new_order import NewOrder, same_or_conflict
 from trading.order_models import AccountCommand, Order
 from trading.permissions import demand_reduce, demand_trade, find_account, find_order, may_reduce, visible_orders
+from trading.row_writes import row_exists
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -152,18 +153,11 @@ def _place(
     instrument = find_instrument(asked.instrument)
     facts = contract_facts(instrument)
     columns = {**asked.columns(facts.price_tick), "strategy_key": strategy_key}
-    text = _("The client order id %(id)s of account %(account)s names another order: choose a new one.") % {
-        "id": repr(asked.client_order_id),
-        "account": account.code,
-    }
-    found = _stored(account, asked.client_order_id)
-    if found is not None:
-        return same_or_conflict(found, columns, instrument.pk, text), False
-    if not account.is_active:
-        closed = _("Account %(account)s is closed: it takes no orders.") % {"account": account.code}
-        raise ConflictError("account_closed", closed)
-    _check(asked, facts, instrument, aggressive=aggressive)
     try:
+        if not account.is_active:
+            closed = _("Account %(account)s is closed: it takes no orders.") % {"account": account.code}
+            raise ConflictError("account_closed", closed)
+        _check(asked, facts, instrument, aggressive=aggressive)
         with transaction.atomic():
             order = Order.objects.create(
                 account=account, instrument=instrument, created_by=actor, status=StatusName.PENDING, **columns
@@ -171,11 +165,13 @@ def _place(
             tell(account, PLACED, order)
             enqueue(actor, account, CommandKind.PLACE, order=order)
             _subscribe(account, instrument)
-    except IntegrityError:  # the same id, at the same moment
+    except (IntegrityError, RuleError):  # of an order that is there already nothing is checked again
         found = _stored(account, asked.client_order_id)
         if found is None:
             raise
-        return same_or_conflict(found, columns, instrument.pk, text), False
+        text = _("The client order id %(id)s of account %(account)s names another order: choose a new one.")
+        named = {"id": repr(asked.client_order_id), "account": account.code}
+        return same_or_conflict(found, columns, instrument.pk, text % named), False
     return order, True
 
 
@@ -200,7 +196,7 @@ def _check(asked: NewOrder, facts: ContractFacts, instrument: Instrument, *, agg
         stop_price=nan if asked.stop_price is None else asked.stop_price,
         volume=asked.volume,
     )
-    day = market_day(instrument)
+    day = order_day(instrument)
     reason = static_reason(draft, facts, day)
     if aggressive and reason is not None and reason.code == "type_not_taken":
         # Its gateway works it as a limit order at the edge: asked about as a stop order, which any exchange gets so.
@@ -220,4 +216,6 @@ def _ask_to_cancel(actor: "User | None", order: Order) -> AccountCommand:
 
 def _subscribe(account: TradingAccount, instrument: Instrument) -> None:
     """Have the ticks of what is traded published; asking again changes nothing."""
-    Subscription.objects.get_or_create(owner=f"account:{account.pk}", instrument=instrument)
+    owner = f"account:{account.pk}"
+    if not row_exists(Subscription, owner=owner, instrument_id=instrument.pk):
+        Subscription.objects.get_or_create(owner=owner, instrument=instrument)

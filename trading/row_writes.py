@@ -42,6 +42,16 @@ def update_returning(model: type[models.Model], assigned: str, where: str, row: 
     return None if found is None else found[0]
 
 
+def row_exists(model: type[models.Model], **columns: int | str) -> bool:
+    """Whether there is a row with these values."""
+    quote = connection.ops.quote_name
+    where = " AND ".join(f"{quote(name)} = %s" for name in columns)
+    with connection.cursor() as cursor:
+        table = quote(model._meta.db_table)
+        cursor.execute(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1", list(columns.values()))  # noqa: S608 - names
+        return cursor.fetchone() is not None
+
+
 def _run(statement: str, values: list[list[Any]]) -> None:
     with connection.cursor() as cursor:
         if len(values) == 1:

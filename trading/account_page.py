@@ -1,15 +1,18 @@
 """The page of one account: funds first, then what it holds and works on, its days, its money, and who may see it."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Case, F, FloatField, Q, Sum, Value, When
+from django.db.models import Case, F, FloatField, Min, Q, Sum, Value, When
 from django.db.models.functions import Coalesce
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from accounts.roles import shown_role
+from marketdata.live_models import FeedState, InstrumentFeed
 from trading.account_models import (
     FUND,
     SETTLE,
@@ -31,6 +34,8 @@ LATEST = 10
 MOST_POINTS = 1_000
 CALL, HIGH = 1.0, 0.8
 """Risk degrees: from the first on the broker calls for margin; from the second on it is near."""
+SILENCE = timedelta(seconds=3)
+"""A feed tells its state once a second."""
 ENDLESS = 1e9
 """In the place of an infinite risk degree, for sorting."""
 WORST = Case(
@@ -79,6 +84,7 @@ def live_context(account: TradingAccount, user: User) -> dict[str, Any]:
         "state": state,
         "urls": {name: account_url(name, account.pk) for name in VERBS},
         "risk": risk_of(state),
+        "silent_since": silent_since(account),
         "day_profit": state.close_profit + state.position_profit,
         "day_profit_tone": tone(state.close_profit + state.position_profit),
         "frozen": state.frozen_margin + state.frozen_commission,
@@ -87,6 +93,15 @@ def live_context(account: TradingAccount, user: User) -> dict[str, Any]:
         "fills": [fill_line(row) for row in fills],
         "may_reduce": may_reduce(user, account),
     }
+
+
+def silent_since(account: TradingAccount) -> datetime | None:
+    """Since when a source of prices of what is held or worked on has told nothing, by our clock; None while all do."""
+    rows = Order.objects.filter(account=account).working().values("instrument")
+    held = Position.objects.filter(account=account).values("instrument")
+    feeds = InstrumentFeed.objects.filter(Q(instrument__in=rows) | Q(instrument__in=held)).values("source")
+    told: datetime | None = FeedState.objects.filter(source__in=feeds).aggregate(at=Min("updated_at"))["at"]
+    return told if told is not None and timezone.now() - told > SILENCE else None
 
 
 def risk_of(state: AccountState) -> dict[str, Any]:

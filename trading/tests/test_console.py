@@ -1,5 +1,6 @@
 """The console's pages about trading: who sees and does what, that rows stay as they are, and that verbs are audited."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -9,8 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import AuditEntry, User
+from marketdata.live_models import FeedState, InstrumentFeed
 from trading import services
 from trading.account_models import TRADE, VIEW, AccountState, TradingAccount
 from trading.choices import CommandKind
@@ -304,6 +307,16 @@ def test_a_statement_that_does_not_add_up_says_so(desk: Desk, bob: User) -> None
     assert not bad.context["total"]["agrees"]
     assert [line["word"] for line in bad.context["lines"] if not line["agrees"]] == ["Commission"]
     assert "the entries sum to 10.94" in bad.content.decode()
+
+
+def test_prices_that_have_stopped_are_told(desk: Desk, bob: User) -> None:
+    address = page("tradingaccount_live", desk.account.pk)
+    assert "No prices since" not in at(bob).get(address).content.decode()  # nobody publishes what is held
+    FeedState.objects.create(source="one", kind="test", status="running")
+    InstrumentFeed.objects.create(instrument=desk.order.instrument, source="one", epoch=1)
+    assert "No prices since" not in at(bob).get(address).content.decode()
+    FeedState.objects.update(updated_at=timezone.now() - timedelta(seconds=4))
+    assert "No prices since" in at(bob).get(address).content.decode()
 
 
 def test_accounts_stand_worst_first(ada: User) -> None:

@@ -14,7 +14,7 @@
 
   const PAINT_MS = 250;
   const POLL_MS = 3000;
-  const LOOK_MS = 5000; // how often a page with a region is read anew although nothing was told: is there a gateway?
+  const LOOK_MS = 3000; // how often a page with a region is read anew although nothing was told: gateway, feed?
   const REREAD_MS = 1000;
   const LONGEST_WAIT_MS = 15000;
   const FINAL = new Set(["filled", "cancelled", "rejected", "expired"]);

@@ -95,7 +95,7 @@ def _note_cash(keeper: Keeper, command: AccountCommand, kind: CashKind, amount: 
         kind=kind,
         amount=amount,
         note=told["note"],
-        trading_day=keeper.trading_day,
+        trading_day=keeper.cash_day,
         command=command,
         actor=command.actor,
         seq=seq,

@@ -7,8 +7,8 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from quantsite.common.errors import ConflictError
+from trading.account_gateway import AccountGateway
 from trading.account_models import TradingAccount
-from trading.runner import AccountGateway
 
 log = structlog.get_logger(__name__)
 

@@ -7,6 +7,7 @@ whose commit failed knows more than the rows: drop it and make a new one.
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -14,6 +15,7 @@ import structlog
 
 from accounts.leases import LeaseLostError
 from marketdata.domain.calendar import to_day_number
+from marketdata.instruments import trading_calendar
 from quantsite.common.errors import MissingError, RuleError
 from quantsite.common.times import ns_to_utc, utc_to_ns
 from trading.account_models import AccountState, TradingAccount
@@ -112,6 +114,19 @@ class Keeper:
     def trading_day(self) -> date | None:
         """The running trading day; None before the first order."""
         return self.state.trading_day
+
+    @property
+    def cash_day(self) -> date | None:
+        """The trading day whose statement counts what comes or goes now: the next one, once the running one is settled.
+
+        None where no calendar tells it.
+        """
+        day = self.trading_day
+        if day is None or self.settled_day != day:
+            return day
+        with suppress(RuleError):
+            return trading_calendar().next_after(day)
+        return None
 
     def held_codes(self) -> list[str]:
         """Instruments in which lots are held."""

@@ -1,8 +1,8 @@
 """The loop of one account: commands and ticks in, orders to the exchange, what became of them into rows.
 
-One process (or thread) an account, by the lease ``gateway:<code>``. Every step is a transaction: an order is recorded
-as being handed over before the exchange hears of it, and what the exchange answers is stored together with how far the
-stream was matched. Whatever dies in between, the next holder rebuilds both from the rows.
+One process (or thread) an account, by the lease ``gateway:<code>`` (``account_gateway.py``). Every step is a
+transaction: an order is recorded as being handed over before the exchange hears of it, and what the exchange answers is
+stored together with how far the stream was matched. Whatever dies in between, the next holder rebuilds both from rows.
 """
 
 import threading
@@ -13,23 +13,19 @@ from queue import Empty, Full, Queue
 from typing import Any
 
 import structlog
-from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from accounts.leases import LeaseKeeper, LeaseLostError, holder_name, take_over
-from marketdata.domain.calendar import from_day_number, to_day_number
+from accounts.leases import LeaseKeeper, LeaseLostError
+from marketdata.domain.calendar import to_day_number
 from marketdata.domain.ticks import Tick
-from marketdata.heartbeat import beat, still
-from marketdata.stream import UnreachableError
-from quantsite.common.errors import ConflictError, RuleError
+from quantsite.common.errors import RuleError
 from quantsite.common.times import utc_to_ns
 from trading import alarms
-from trading.account_models import AccountState, TradingAccount
-from trading.account_verbs import carry_out, settle_at
-from trading.apply import SPOILT, epoch_of, lease_of
+from trading.account_models import TradingAccount
+from trading.account_verbs import carry_out
+from trading.apply import SPOILT
 from trading.choices import CommandKind, CommandStatus, StatusName
-from trading.desk_rules import Moment, clock_reason, market_moment, price_limits
+from trading.desk_rules import clock_reason, market_moment, price_limits
 from trading.domain import events
 from trading.domain.checks import session_reason
 from trading.domain.gateway import Gateway, Outgoing, Report
@@ -37,9 +33,9 @@ from trading.facts import day_at
 from trading.gateways.kinds import gateway_for
 from trading.keeper import Keeper
 from trading.market import Follower, Market, readable, starting_points
+from trading.market_days import MarketDays
 from trading.metrics import TAKEN_SECONDS
 from trading.order_models import AccountCommand
-from trading.prices import day_prices
 from trading.wake import INBOX, Bell
 
 log = structlog.get_logger(__name__)
@@ -50,82 +46,10 @@ STEP_FRAMES = 16
 COMMANDS = 200
 ARRIVAL_SECONDS = 0.005
 """How late an order with a latency may reach the simulated exchange where no tick tells the time."""
-LOOK_SECONDS = 0.2
-"""So often a gateway looks whether it is to end."""
 SWEEP_SECONDS = 1.0
 MARK_SECONDS = 1.0
-AGAIN_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
-"""Between attempts of a gateway that fails again and again for a reason of its own."""
 AFTER_CLOSE = 5 * 10**9
 """So long (ns) after the last session working orders expire: its last ticks have come by then."""
-
-AWAY = (OperationalError, InterfaceError)
-
-
-class AccountGateway:
-    """Runs one account until told to stop; after a database that was away it begins anew from the rows."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        self._spoilt: set[int] = set()
-        self._one_by_one = False
-
-    def run(self, stop: threading.Event) -> None:
-        """Hold the account until ``stop``. Raises ``ConflictError`` ``lease_taken`` where another gateway has it."""
-        account = TradingAccount.objects.select_related("desk", "control_group").get(code=self.code)
-        pause = AGAIN_SECONDS
-        try:
-            while not stop.is_set():
-                try:
-                    self._hold(account, stop)
-                except (*AWAY, UnreachableError) as error:
-                    reason = " ".join(str(error).split())
-                    log.warning("gateway begins anew", account=self.code, reason=reason)
-                    connection.close()
-                    stop.wait(AGAIN_SECONDS)
-                except LeaseLostError as error:
-                    log.error("gateway lost its account", account=self.code, reason=str(error))
-                    stop.wait(AGAIN_SECONDS)
-                except ConflictError:
-                    raise
-                except Exception:  # no command and no tick may stop an account for good
-                    log.exception("gateway failed", account=self.code, again_after_s=pause)
-                    connection.close()
-                    stop.wait(pause)
-                    pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        finally:
-            connection.close()
-            still(f"gateway-{self.code}")
-
-    def _hold(self, account: TradingAccount, stop: threading.Event) -> None:
-        lost = threading.Event()
-        held = take_over(lease_of(account), holder_name(), above=epoch_of(account), stop=stop)
-        keeper = LeaseKeeper(held, lambda _reason: lost.set()).start()
-        log.info("gateway begins", account=self.code, epoch=held.epoch)
-        try:
-            with AccountLoop(account, held.epoch, keeper, self._spoilt, one_by_one=self._one_by_one) as loop:
-                try:
-                    while not stop.is_set() and not lost.is_set():
-                        beat(f"gateway-{self.code}")
-                        loop.turn(LOOK_SECONDS)
-                except (*AWAY, UnreachableError, LeaseLostError):
-                    raise
-                except Exception:
-                    self._suspect(loop.suspects)
-                    raise
-        finally:
-            keeper.stop()
-            with suppress(DatabaseError):  # else it ends by itself, some seconds later
-                AccountState.objects.filter(account=account, epoch=held.epoch).update(gateway="stopped")
-                held.release()
-        log.info("gateway ends", account=self.code, epoch=held.epoch)
-
-    def _suspect(self, commands: Sequence[int]) -> None:
-        """One of these commands cannot be carried out: it is refused next time, once it is known which."""
-        self._one_by_one = len(commands) > 1
-        if len(commands) == 1:
-            self._spoilt.update(commands)
 
 
 class AccountLoop:
@@ -143,6 +67,7 @@ class AccountLoop:
         self.account = account
         self.keeper = Keeper(account, epoch)
         self.market = Market()
+        self.days = MarketDays(self.keeper, self.market, self._end_orders)
         self.positions: dict[str, str] = {}
         self._lease = lease
         self._queue: Queue[tuple[str, str, bytes] | None] = Queue(QUEUE_FRAMES)
@@ -384,8 +309,8 @@ class AccountLoop:
             reason = clock_reason(self.keeper, order, moment)
             if reason is not None:
                 raise RuleError(reason.code, reason.text)
-            self._open_day(moment)
-            self._learn(order.instrument.code)
+            self.days.open(moment)
+            self.days.learn(order.instrument.code)
             outgoing = self.keeper.place(tracked, moment.now, price_limits(self.market, order.instrument.code))
         except RuleError as error:
             self.keeper.reject(tracked, at, error.code, error.text)
@@ -424,38 +349,6 @@ class AccountLoop:
 
     # --- the day -------------------------------------------------------------------------------------------------
 
-    def _learn(self, code: str) -> None:
-        """Have the terms of an instrument, and its prices as the newest tick tells them."""
-        if not self.keeper.knows(code):
-            self.keeper.know(code)
-        tick = self.market.tick(code)
-        if tick is not None and self._same_day(tick):
-            self._price(tick)
-
-    def _price(self, tick: Tick) -> None:
-        """Mark at a tick of the running day; what was carried into it has the settlement price it was carried at."""
-        code = tick.instrument
-        self.keeper.price(code, tick.last, tick.average)
-        if tick.pre_settlement > 0 and code not in self.keeper.pre_settlements and not self.keeper.carried(code):
-            self.keeper.settled_before(code, tick.pre_settlement)
-
-    def _open_day(self, moment: Moment) -> None:
-        """Begin the market's trading day for the account; the one before is settled first, if nobody has."""
-        day = from_day_number(moment.day)
-        running = self.keeper.trading_day
-        if running == day:
-            return
-        if running is not None and self.keeper.settled_day != running:
-            self._settle_by_itself()
-        self.keeper.begin_day(day)
-
-    def _settle_by_itself(self) -> None:
-        """The next day opens and nobody has settled: published prices where there are any, else the last ones."""
-        held, day = self.keeper.held_codes(), self.keeper.trading_day
-        seen = {} if day is None else {code: self.market.last_on(code, to_day_number(day)) for code in held}
-        last = {code: price for code in held if (price := seen.get(code) or self.keeper.last_price(code)) is not None}
-        settle_at(self.keeper, None, day_prices(held, day, {}, last=last), self._end_orders)
-
     def _end_orders(self) -> None:
         self._expire(self.keeper.working_codes())
 
@@ -467,14 +360,8 @@ class AccountLoop:
         self._cancels()
         self._answers()
         held = self.keeper.held_codes()
-        for code in {*held, *self.keeper.working_codes()}:
-            tick = self.market.tick(code)
-            if tick is not None and not tick.flags and self._same_day(tick):
-                self._price(tick)
-        try:
-            self._roll_days(held)
-        except RuleError as error:  # beyond the calendar, say: tried again in a second
-            log.error("trading day not begun", account=self.account.code, reason=error.text)
+        self.days.price({*held, *self.keeper.working_codes()})
+        self.days.roll(held)
         if held or self.keeper.changes:
             self.keeper.tell_marks()
         self._commit()
@@ -490,21 +377,6 @@ class AccountLoop:
             self._expire({code})
         else:
             self.gateway.on_clock(code, now)
-
-    def _roll_days(self, held: Sequence[str]) -> None:
-        """The market of something held has reached the next trading day: settle the one before, if nobody has."""
-        running = self.keeper.trading_day
-        if running is None:
-            return
-        for code in held:
-            moment = market_moment(self.keeper, self.market, code) if self.market.now(code) is not None else None
-            if moment is not None and from_day_number(moment.day) > running:
-                self._open_day(moment)
-                return
-
-    def _same_day(self, tick: Tick) -> bool:
-        day = self.keeper.trading_day
-        return day is not None and from_day_number(tick.trading_day) == day
 
     def _expire(self, codes: "set[str]") -> None:
         for code in codes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from math import nan
 from typing import Any
 
@@ -15,7 +16,16 @@ from trading import services
 from trading.choices import CommandKind
 from trading.inbox import enqueue
 from trading.keeper import Keeper
-from trading.models import AccountCommand, AccountEvent, AccountState, BalanceSnapshot, Fill, Order, Position
+from trading.models import (
+    AccountCommand,
+    AccountEvent,
+    AccountState,
+    BalanceSnapshot,
+    CashEntry,
+    Fill,
+    Order,
+    Position,
+)
 from trading.tests.loop_bench import FIRST_DAY, HC, RB, WAIT_SECONDS, Bench, bench
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
@@ -91,6 +101,8 @@ def test_what_a_settlement_leaves_survives_a_restart(table: Bench) -> None:
     table.loop.abandon()
     services.settle(None, table.account.code, {RB: 4100.0})  # nobody runs: the caller does it
     assert {row.finished_at.year for row in Order.objects.all() if row.finished_at} == {2024}
+    services.deposit(None, table.account.code, Decimal(7))
+    assert CashEntry.objects.latest("pk").trading_day == SECOND  # the day that its statement counts it on
     table.restart(clean=False)
     statement = BalanceSnapshot.objects.get()
     assert services.reconcile(None, table.account.code) == []

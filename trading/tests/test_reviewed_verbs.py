@@ -11,10 +11,10 @@ from django.conf import LazySettings
 from marketdata.models import Instrument
 from quantsite.common.errors import ConflictError, RuleError
 from trading import services
+from trading.account_gateway import AccountGateway
 from trading.choices import CommandStatus
 from trading.models import AccountCommand, AccountState, Order
 from trading.new_order import NewOrder
-from trading.runner import AccountGateway
 from trading.tests.loop_bench import RB, Bench, bench
 from trading.wake import wake_gateway
 

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.commands import sentence
 from quantsite.common.errors import RuleError
+from trading.account_gateway import AccountGateway
 from trading.house import GatewayHouse
 from trading.permissions import find_account
-from trading.runner import AccountGateway
 
 
 class Command(BaseCommand):

@@ -1,9 +1,12 @@
-"""What the demo puts into an empty platform: a person per role, simulated bars, one backtest."""
+"""What the demo puts into an empty platform: a person per role, an account, simulated bars, one backtest."""
 
 import secrets
 import time
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+
+from django.utils import timezone
 
 from accounts import services as people
 from accounts.models import User
@@ -12,15 +15,25 @@ from backtests import services as backtests
 from backtests.models import BacktestRun
 from backtests.requests import RunRequest
 from marketdata import services as marketdata
+from marketdata.instruments import ensure_instrument
 from quantsite.common.errors import ConflictError
+from trading import services as trading
+from trading.account_models import TRADE, TradingAccount
 
 INSTRUMENT = "simrb88.SIM"
+ACCOUNT, CAPITAL = "demo", Decimal(1_000_000)
 INTERVAL = "5m"
 FIRST_DAY, LAST_DAY = date(2022, 1, 4), date(2025, 12, 31)
 SEED = 20_260_101
 ADDRESS = "@demo.invalid"  # marks the demo's people: nobody else's password is ever changed
-NAMES = {"ada": ADMINISTRATOR, "rita": RISK_OFFICER, "bob": TRADER, "alice": RESEARCHER}
+BOB = "bob"
+NAMES = {"ada": ADMINISTRATOR, "rita": RISK_OFFICER, BOB: TRADER, "alice": RESEARCHER}
 RUN_SECONDS = 120
+
+
+def traded_instrument() -> str:
+    """The simulated contract that can be traded: May of next year, for what is continuous takes no orders."""
+    return f"simrb{(timezone.localdate().year + 1) % 100:02d}05.SIM"
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,16 @@ def _make_person(name: str, role: str) -> Credentials:
     else:
         people.reset_password(None, user, password)
     return Credentials(name, password, role)
+
+
+def make_account() -> bool:
+    """The simulated account of the demo, granted to its trader, and a contract for it; False where it is there."""
+    marketdata.subscribe_symbol(None, ensure_instrument(traded_instrument(), timezone.localdate()))
+    new = not TradingAccount.objects.filter(code=ACCOUNT).exists()
+    if new:
+        trading.add_account(None, ACCOUNT, capital=CAPITAL, name="Demo")
+    trading.grant_account(None, ACCOUNT, User.objects.get(username=BOB), TRADE)
+    return new
 
 
 def make_bars() -> int:

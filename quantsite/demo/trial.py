@@ -3,15 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Any
 
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.sync.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
-from quantsite.demo.caller import Answer, Caller
 from quantsite.demo.contents import INSTRUMENT, INTERVAL, Credentials
+from quantsite.demo.trading_trial import TRADING_CHECKS
+from quantsite.demo.trial_tools import Trial, TrialError, close_code, expect, expect_true, message, open_socket
 
 RUN_SECONDS = 120
 RECORD_SECONDS = 30
@@ -19,13 +18,12 @@ PUBLIC_PAGES = ("/healthz", "/readyz", "/admin/login/")
 CLOSED_PAGES = ("/admin/", "/admin/backtests/backtestrun/", "/admin/accounts/user/")
 CLOSED_API = tuple(
     f"/api/v1/{name}/"
-    for name in ("users", "users/me", "instruments", "bars", "backtests", "alarms", "schema", "docs", "redoc")
+    for name in (
+        *("users", "users/me", "instruments", "bars", "backtests", "alarms", "schema", "docs", "redoc"),
+        *("trading-accounts", "orders", "fills", "positions"),
+    )
 )
-LISTS = ("/admin/", "/admin/backtests/backtestrun/", "/admin/marketdata/instrument/")
-
-
-class TrialError(Exception):
-    """Something was not as it must be."""
+LISTS = ("/admin/", "/admin/backtests/backtestrun/", "/admin/marketdata/instrument/", "/admin/trading/order/")
 
 
 @dataclass(frozen=True)
@@ -35,41 +33,6 @@ class Result:
     name: str
     seconds: float
     error: str = ""
-
-
-@dataclass
-class Trial:
-    """What one check leaves for the next."""
-
-    origin: str
-    people: Mapping[str, Credentials]
-    callers: dict[str, Caller] = field(default_factory=dict)
-    run_id: int = 0
-
-    def stranger(self) -> Caller:
-        """Somebody nobody knows."""
-        return Caller(self.origin)
-
-    def program(self, name: str) -> Caller:
-        """A person's program, with a token."""
-        if name not in self.callers:
-            caller = Caller(self.origin)
-            body = {"username": name, "password": self.people[name].password}
-            answer = caller.post_json("/api/v1/auth/token/", body)
-            expect(answer, 200)
-            caller.token = answer.data["access"]
-            self.callers[name] = caller
-        return self.callers[name]
-
-    def browser(self, name: str) -> Caller:
-        """A person's browser, logged in."""
-        caller = Caller(self.origin)
-        person = self.people[name]
-        answer = caller.post_form("/admin/login/", "/admin/login/", username=name, password=person.password)
-        expect(answer, 200)
-        if "/login" in answer.url:
-            raise TrialError(f"{name} could not log in")
-        return caller
 
 
 def run_all(origin: str, people: Mapping[str, Credentials]) -> list[Result]:
@@ -86,19 +49,6 @@ def _run(name: str, check: Callable[[Trial], None], trial: Trial) -> Result:
     except (TrialError, OSError, HTTPException, WebSocketException, LookupError, ValueError) as failure:
         error = f"{type(failure).__name__}: {failure}"
     return Result(name, time.perf_counter() - start, error)
-
-
-def expect(answer: Answer, *statuses: int) -> Answer:
-    """``answer`` if it has one of the statuses. Raises ``TrialError`` otherwise."""
-    if answer.status not in statuses:
-        raise TrialError(f"{answer.url} answered {answer.status}: {answer.body[:200]!r}")
-    return answer
-
-
-def expect_true(fact: object, sentence: str) -> None:
-    """Raises ``TrialError`` with the sentence unless ``fact`` holds."""
-    if not fact:
-        raise TrialError(sentence)
 
 
 # --- the checks --------------------------------------------------------------------------------------------
@@ -174,13 +124,13 @@ def errors_have_one_shape(trial: Trial) -> None:
 def backtest_by_the_worker(trial: Trial) -> None:
     """A posted backtest is computed by the worker, while the socket tells how it gets on."""
     alice = trial.program("alice")
-    with _socket(trial, f"bearer.{alice.token}") as link:
+    with open_socket(trial, f"bearer.{alice.token}") as link:
         link.send(json.dumps({"op": "subscribe", "id": 1, "channels": ["backtests"]}))
-        expect_true(_message(link, "ack")["id"] == 1, "the subscription was not acknowledged")
-        _message(link, "snapshot")
+        expect_true(message(link, "ack")["id"] == 1, "the subscription was not acknowledged")
+        message(link, "snapshot")
         body = {"strategy": "double_ma", "instrument": INSTRUMENT, "interval": INTERVAL, "parameters": {"fast": 5}}
         trial.run_id = expect(alice.post_json("/api/v1/backtests/", body), 202).data["run"]
-        _message(link, "update")
+        message(link, "update")
     deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
         state = expect(alice.get(f"/api/v1/backtests/{trial.run_id}/"), 200).data
@@ -205,11 +155,11 @@ def live_market(trial: Trial) -> None:
     """Made-up ticks arrive by the market socket, are recorded, and come back by API with the newest first."""
     bob = trial.program("bob")
     channel = f"tick:{INSTRUMENT}"
-    with _socket(trial, f"bearer.{bob.token}", path="/ws/market/") as link:
+    with open_socket(trial, f"bearer.{bob.token}", path="/ws/market/") as link:
         link.send(json.dumps({"op": "subscribe", "id": 1, "channels": [channel]}))
-        _message(link, "ack")
-        _message(link, "snapshot")
-        first, second = _message(link, "update"), _message(link, "update")
+        message(link, "ack")
+        message(link, "snapshot")
+        first, second = message(link, "update"), message(link, "update")
     expect_true(second["seq"] > first["seq"], "the updates are not numbered upwards")
     expect_true(first["channel"] == channel and first["data"]["last"] > 0, "the update carries no price")
     latest = expect(bob.get(f"/api/v1/ticks/latest/?instruments={INSTRUMENT}"), 200).data["results"]
@@ -241,13 +191,13 @@ def socket_refusals(trial: Trial) -> None:
     """A stranger's socket, a token in the address and a foreign page's cookie are all closed with 4401."""
     token = trial.program("alice").token
     cookie = trial.browser("alice").cookie_header()
-    expect_true(_close_code(trial) == 4401, "a stranger's socket was not closed with 4401")
-    expect_true(_close_code(trial, query=f"?token={token}") == 4401, "a token in the address was accepted")
-    foreign = _close_code(trial, cookie=cookie, origin="https://elsewhere.invalid")
+    expect_true(close_code(trial) == 4401, "a stranger's socket was not closed with 4401")
+    expect_true(close_code(trial, query=f"?token={token}") == 4401, "a token in the address was accepted")
+    foreign = close_code(trial, cookie=cookie, origin="https://elsewhere.invalid")
     expect_true(foreign == 4401, "a foreign page may use the session's cookie")
-    with _socket(trial, cookie=cookie, origin=trial.origin) as link:
+    with open_socket(trial, cookie=cookie, origin=trial.origin) as link:
         link.send(json.dumps({"op": "ping", "id": "p"}))
-        expect_true(_message(link, "ack")["id"] == "p", "our own page may not use the session's cookie")
+        expect_true(message(link, "ack")["id"] == "p", "our own page may not use the session's cookie")
 
 
 def documents(trial: Trial) -> None:
@@ -283,45 +233,9 @@ CHECKS: dict[str, Callable[[Trial], None]] = {
     "fills, equity, report": results,
     "live market by socket and API": live_market,
     "quote page": quote_page,
+    **TRADING_CHECKS,
     "others are kept out": others_kept_out,
     "socket refusals": socket_refusals,
     "schema and documents": documents,
     "metrics": metrics,
 }
-
-# --- sockets -----------------------------------------------------------------------------------------------
-
-
-def _socket(
-    trial: Trial,
-    bearer: str = "",
-    *,
-    path: str = "/ws/tasks/",
-    query: str = "",
-    cookie: str = "",
-    origin: str | None = None,
-) -> ClientConnection:
-    protocols: Any = ["quantsite.v1", *([bearer] if bearer else [])]
-    address = trial.origin.replace("http", "ws", 1) + f"{path}{query}"
-    headers = {"Cookie": cookie} if cookie else None
-    given: Any = origin
-    return connect(address, subprotocols=protocols, additional_headers=headers, origin=given, proxy=None)
-
-
-def _message(link: ClientConnection, kind: str) -> dict[str, Any]:
-    """The next message of that kind; others are passed over. Raises ``TrialError`` for an error message."""
-    while True:
-        message: dict[str, Any] = json.loads(link.recv(timeout=30))
-        if message["type"] == "error":
-            raise TrialError(f"the socket answered {message['data']}")
-        if message["type"] == kind:
-            return message
-
-
-def _close_code(trial: Trial, **how: Any) -> int | None:
-    with _socket(trial, **how) as link:
-        try:
-            link.recv(timeout=10)
-        except ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd else None
-    return None

@@ -16,6 +16,9 @@ from quantsite.demo import contents, trial
 from quantsite.demo.contents import Credentials
 from quantsite.management.commands import demo
 from quantsite.tests.settings_runs import KEYS, run_python
+from trading import services as trading
+from trading.account_models import TradingAccount
+from trading.new_order import NewOrder
 
 START = "import django; django.setup(); from quantsite.management.commands import demo; demo.refuse_servers()"
 
@@ -54,6 +57,21 @@ def test_each_start_gives_the_demo_people_new_passwords() -> None:
         assert user.check_password(new.password)
         assert not user.check_password(old.password)
         assert [group.name for group in user.groups.all()] == [new.role]
+
+
+@pytest.mark.embedded
+@pytest.mark.django_db(transaction=True)
+def test_the_traders_account_is_made_once() -> None:
+    contents.make_people()
+    assert [contents.make_account(), contents.make_account()] == [True, False]
+    account = TradingAccount.objects.select_related("state").get()
+    assert (account.code, account.state.balance) == (contents.ACCOUNT, contents.CAPITAL)
+    sees = {
+        name: TradingAccount.objects.visible_to(User.objects.get(username=name)).exists() for name in contents.NAMES
+    }
+    assert sees == {"ada": True, "rita": True, "bob": True, "alice": False}
+    asked = NewOrder(contents.traded_instrument(), "buy", "open", "limit", 1, "first", 3600.0)
+    assert trading.create_order(people["bob"], contents.ACCOUNT, asked)[1]
 
 
 @pytest.mark.django_db

@@ -58,9 +58,11 @@ class Command(BaseCommand):
         self._say(f"data folder: {settings.VAR_DIR}")
         call_command("migrate", interactive=False, verbosity=0)
         people = contents.make_people()
+        made = contents.make_account()
+        self._say(f"trading account {contents.ACCOUNT} of bob's: {'new' if made else 'as it was'}, on simulated ticks")
         self._say("making simulated bars")
-        made = contents.make_bars()
-        self._say(f"simulated bars of {contents.INSTRUMENT} {contents.INTERVAL}: {made:,} new")
+        bars = contents.make_bars()
+        self._say(f"simulated bars of {contents.INSTRUMENT} {contents.INTERVAL}: {bars:,} new")
         self._say("starting web and worker; the first start compresses static files, which takes a while")
         return people
 
@@ -97,7 +99,8 @@ class Command(BaseCommand):
             ("quotes", "/quotes/"),
             ("API documents", "/api/v1/docs/"),
             ("API schema", "/api/v1/schema/"),
-            ("sockets", "/ws/tasks/ /ws/market/"),
+            ("orders", "/admin/trading/order/"),
+            ("sockets", "/ws/tasks/ /ws/market/ /ws/trading/"),
             ("metrics", "/metrics"),
         ):
             self.stdout.write(f"  {title:<15} {origin}{path}")

@@ -23,7 +23,7 @@ from unfold.paginator import InfinitePaginator
 from accounts import services
 from accounts.admin_base import ReadOnlyModelAdmin, actor_of, find_row, run_dialog
 from accounts.admin_forms import NoteForm
-from accounts.alarms import KINDS
+from accounts.alarms import KINDS, shown_subject
 from accounts.models import Alarm, AuditCheck, AuditEntry, Severity
 
 # Axes keeps the forms that came with a login: its own pages would show them.
@@ -89,7 +89,7 @@ class AlarmAdmin(ReadOnlyModelAdmin):
     list_display = [
         "shown_severity",
         "shown_title",
-        "subject",
+        "shown_subject",
         "sentence",
         "count",
         "first_at",
@@ -103,7 +103,7 @@ class AlarmAdmin(ReadOnlyModelAdmin):
         "severity_word",
         "shown_title",
         "code",
-        "subject",
+        "shown_subject",
         "sentence",
         "count",
         "first_at",
@@ -112,7 +112,7 @@ class AlarmAdmin(ReadOnlyModelAdmin):
         "acknowledged_at",
         "cleared_at",
     ]
-    readonly_fields = ["severity_word", "shown_title", "sentence"]
+    readonly_fields = ["severity_word", "shown_title", "shown_subject", "sentence"]
     list_select_related = ["acknowledged_by"]
     actions_detail = actions_row = ["acknowledge"]
 
@@ -144,6 +144,11 @@ class AlarmAdmin(ReadOnlyModelAdmin):
     def sentence(self, alarm: Alarm) -> str:
         """What is the matter, in the reader's language."""
         return alarm.shown_text
+
+    @display(description=_("Subject"), ordering="subject")
+    def shown_subject(self, alarm: Alarm) -> str:
+        """What it is about."""
+        return shown_subject(alarm)
 
     @display(description=_("Alarm"))
     def shown_title(self, alarm: Alarm) -> str:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -13,7 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from prometheus_client.core import GaugeMetricFamily
 
 from accounts.models import RANK, Alarm
+from quantsite.common.texts import Kept, stored
 from quantsite.web.metrics import register_collector
+
+Value = str | int | Kept | list[Kept]
+"""What an alarm's sentence may tell."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,16 +41,32 @@ def register_kind(code: str, title: str | Promise) -> str:
     return code
 
 
+SUBJECTS: dict[str, str | Promise] = {}
+
+
+def register_subject(subject: str, words: str | Promise) -> str:
+    """Name a subject that is a word and no code of something; returns it as it is stored."""
+    SUBJECTS[subject] = words
+    return subject
+
+
+def shown_subject(alarm: Alarm) -> str:
+    """What the alarm is about: a word, alone or before a number, in the reader's language, else the code itself."""
+    word, _blank, number = alarm.subject.partition(" ")
+    if number.isdigit() and word in SUBJECTS:
+        return f"{SUBJECTS[word]} {number}"
+    return str(SUBJECTS.get(alarm.subject, alarm.subject))
+
+
 AUDIT_CHAIN_BROKEN = register_kind("audit_chain_broken", _("The audit trail was tampered with"))
+AUDIT = register_subject("audit", _("audit trail"))
 
 
-def raise_alarm(
-    code: str, subject: str, text: str, severity: str, values: Mapping[str, str | int] | None = None
-) -> Alarm:
+def raise_alarm(code: str, subject: str, text: str, severity: str, values: Mapping[str, Value] | None = None) -> Alarm:
     """Open the alarm, or count a repeat of the open one; returns the row.
 
     ``text`` is marked with ``gettext_noop`` and has a ``%(name)s`` for each of ``values``: it is put together in
-    the language of whoever reads it.
+    the language of whoever reads it, kept sentences among the values too.
 
     A repeat renews text and time. One of higher severity takes its acknowledgement back: somebody must look
     again. Safe against concurrent callers. It joins the caller's transaction and is undone with it.
@@ -54,7 +74,7 @@ def raise_alarm(
     if severity not in RANK:
         raise ValueError(f"severity {severity!r} is not one of {', '.join(RANK)}")
     for _attempt in range(MAX_ATTEMPTS):
-        told = _Told(text, dict(values or {}), severity)
+        told = _Told(text, {name: stored(value) for name, value in (values or {}).items()}, severity)
         alarm = _repeat(code, subject, told) or _open(code, subject, told)
         if alarm is not None:
             log.warning("alarm raised", code=code, subject=subject, severity=alarm.severity, count=alarm.count)
@@ -85,7 +105,7 @@ def open_alarms() -> Iterator[GaugeMetricFamily]:
 
 class _Told(NamedTuple):
     text: str
-    values: dict[str, str | int]
+    values: dict[str, Any]
     severity: str
 
 

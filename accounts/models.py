@@ -7,6 +7,8 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from quantsite.common.texts import respoken
+
 
 class User(AbstractUser):
     """A person who may log in once approved; ``is_active`` is false before approval and after deactivation."""
@@ -180,7 +182,7 @@ class Alarm(models.Model):
     def shown_text(self) -> str:
         """The sentence in the reader's language."""
         text = gettext(self.text)
-        return text % self.values if self.values else text
+        return text % {name: respoken(value) for name, value in self.values.items()} if self.values else text
 
 
 class Lease(models.Model):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts import rules, sessions
-from accounts.alarms import AUDIT_CHAIN_BROKEN, clear_alarm, raise_alarm
+from accounts.alarms import AUDIT, AUDIT_CHAIN_BROKEN, clear_alarm, raise_alarm
 from accounts.audit import record
 from accounts.audit_verify import Progress, Report, verify
 from accounts.locks import lock_administrators, lock_alarm, lock_user
@@ -210,10 +210,10 @@ def check_audit(actor: User | None, progress: Progress | None = None, anchor: tu
     with transaction.atomic():
         AuditCheck.objects.create(entries=report.entries, last_hash=report.last_hash, findings=findings)
         if report.intact:
-            clear_alarm(AUDIT_CHAIN_BROKEN, "audit")
+            clear_alarm(AUDIT_CHAIN_BROKEN, AUDIT)
         else:
             text = "; ".join(finding.text for finding in report.findings[:10])
-            raise_alarm(AUDIT_CHAIN_BROKEN, "audit", text, "critical")
+            raise_alarm(AUDIT_CHAIN_BROKEN, AUDIT, text, "critical")
     return report
 
 

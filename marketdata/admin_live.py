@@ -48,6 +48,11 @@ def _missing(_page: Any, row: TickGap) -> int:
     return row.last_seq - row.first_seq + 1
 
 
+def _reason(_page: Any, row: TickGap) -> str:
+    """Why they are missing, in the reader's language."""
+    return row.reason
+
+
 @admin.register(FeedState)
 class FeedStateAdmin(ReadOnlyModelAdmin):
     """Sources of ticks, as their feeds tell them once a second."""
@@ -108,9 +113,11 @@ class RecorderPositionAdmin(ReadOnlyModelAdmin):
 class TickGapAdmin(ReadOnlyModelAdmin):
     """Ticks that were published and could not be recorded."""
 
-    list_display = ["instrument", "trading_day", "source", "first_seq", "last_seq", "shown_missing", "reason"]
+    list_display = ["instrument", "trading_day", "source", "first_seq", "last_seq", "shown_missing", "shown_reason"]
     list_filter = ["source", ("instrument", AutocompleteSelectFilter), ("trading_day", RangeDateFilter)]
     list_filter_submit = True
     list_select_related = ["instrument"]
     search_fields = ["instrument__code", "source"]
+    readonly_fields = ["shown_reason"]
+    shown_reason = display(description=_("reason"))(_reason)
     shown_missing = display(description=_("Missing"))(_missing)

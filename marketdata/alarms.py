@@ -6,13 +6,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from accounts.alarms import clear_alarm, raise_alarm, register_kind
+from accounts.alarms import clear_alarm, raise_alarm, register_kind, register_subject
 from accounts.models import Severity
 from marketdata.models import TradingDay
 from quantsite.common.errors import MissingError
 
 CALENDAR_ENDS = register_kind("calendar_ends", _("The trading calendar ends soon"))
-SUBJECT = "calendar"
+SUBJECT = register_subject("calendar", _("trading calendar"))
 ENDS = gettext_noop("The trading calendar ends on %(day)s: add the next year under Trading days.")
 WARN_DAYS = 60
 """The State Council publishes next year's holidays in November, the exchanges in December."""

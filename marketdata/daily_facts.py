@@ -12,12 +12,22 @@ from django.utils.translation import gettext_lazy as _
 
 from marketdata.domain.adjust import Splice
 from marketdata.domain.calendar import to_day_number
+from marketdata.domain.main_contract import Ground
 
 if TYPE_CHECKING:
     from marketdata.models import Instrument
 
 RAW_SERIES = "88"
 """The series whose rolls are stored: the main contract's prices as they were."""
+
+
+class RuleName(models.TextChoices):
+    """What the grounds of a decision are called (``marketdata.domain.main_contract.Ground``)."""
+
+    FIRST = Ground.FIRST.value, _("first decision")
+    KEPT = Ground.KEPT.value, _("no change")
+    OPEN_INTEREST = Ground.OPEN_INTEREST.value, _("larger open interest")
+    EXPIRY = Ground.EXPIRY.value, _("expiry comes near")
 
 
 class DayQuerySet(models.QuerySet[Any]):
@@ -55,7 +65,11 @@ class ContractRoll(models.Model):
     new_open = models.FloatField(_("open of the new contract"), null=True, blank=True)
     source = models.CharField(_("source"), max_length=255, blank=True)
     rule = models.CharField(
-        _("rule"), max_length=64, blank=True, help_text=_("By which the desk decided; empty: imported.")
+        _("rule"),
+        max_length=64,
+        blank=True,
+        choices=RuleName.choices,
+        help_text=_("By which the desk decided; empty: imported."),
     )
     reason = models.JSONField(_("what the rule saw"), default=dict, blank=True)
     created_at = models.DateTimeField(_("stored"), auto_now_add=True)
@@ -125,7 +139,7 @@ class MainContractDay(models.Model):
     instrument = models.ForeignKey("marketdata.Instrument", models.PROTECT, verbose_name=_("main contract"))
     decided_from = models.DateField(_("decided from the data of"), null=True)
     rolled = models.BooleanField(_("rolled"), default=False)
-    rule = models.CharField(_("rule"), max_length=64)
+    rule = models.CharField(_("rule"), max_length=64, choices=RuleName.choices)
     reason = models.JSONField(_("reason"), default=dict)
     created_at = models.DateTimeField(_("decided at"), auto_now_add=True)
 

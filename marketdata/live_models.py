@@ -4,6 +4,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from quantsite.common.texts import respoken
+
 
 class Subscription(models.Model):
     """Somebody wants the ticks of an instrument: a user, a strategy, an account. Feeds subscribe what is here."""
@@ -97,7 +99,7 @@ class TickGap(models.Model):
     source = models.CharField(_("source"), max_length=32)
     first_seq = models.BigIntegerField(_("first missing number"))
     last_seq = models.BigIntegerField(_("last missing number"))
-    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    reasons = models.JSONField(_("reason"), default=list, editable=False)  # kept sentences: each reader's language
     created_at = models.DateTimeField(_("found"), auto_now_add=True)
 
     class Meta:
@@ -111,6 +113,11 @@ class TickGap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instrument} {self.trading_day}: {self.first_seq}-{self.last_seq}"
+
+    @property
+    def reason(self) -> str:
+        """Why they are missing, in the reader's language; '' where nobody has told."""
+        return str(respoken(self.reasons))
 
 
 class BarNote(models.Model):

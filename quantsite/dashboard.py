@@ -15,7 +15,7 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.alarms import KINDS
+from accounts.alarms import KINDS, shown_subject
 from accounts.models import Alarm, AuditCheck, Severity, User
 from backtests.models import BacktestRun, RunStatus
 from marketdata.models import BarCoverage, Instrument
@@ -91,6 +91,7 @@ def _alarms(request: HttpRequest, user: User) -> Part:
         {
             "alarm": alarm,
             "title": KINDS[alarm.code].title if alarm.code in KINDS else alarm.code,
+            "subject": shown_subject(alarm),
             "icon": ICONS[alarm.severity],
             "url": change_url(request, alarm),
         }

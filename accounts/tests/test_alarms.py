@@ -10,6 +10,7 @@ from django.utils import timezone, translation
 from accounts import alarms, services
 from accounts.models import Alarm, AuditEntry, User
 from quantsite.common.errors import ConflictError, RefusedError
+from quantsite.common.texts import kept
 
 
 @pytest.mark.embedded
@@ -131,3 +132,21 @@ def test_a_sentence_with_values_comes_in_the_language_of_its_reader() -> None:
     with translation.override("zh-hans"):
         assert "2026-12-31" in alarm.shown_text
         assert "交易日历" in alarm.shown_text
+
+
+@pytest.mark.django_db
+def test_sentences_within_a_sentence_come_in_the_language_of_the_reader_too() -> None:
+    reasons = [kept("%(name)s must be a number, not %(value)r.", name="price", value="x"), kept("Known: none.")]
+    told = alarms.raise_alarm("tick_gap", "one", "%(path)s: %(reason)s", "warning", {"path": "a", "reason": reasons})
+    told.refresh_from_db()
+    assert told.shown_text == "a: price must be a number, not 'x'.; Known: none."
+    with translation.override("zh-hans"):
+        assert told.shown_text == "a：price 必须是数字，而不是 'x'。; 没有可用的名称。"
+
+
+@pytest.mark.django_db
+def test_a_subject_that_is_a_word_comes_in_the_language_of_its_reader() -> None:
+    rows = [alarms.raise_alarm("any", subject, "text", "info") for subject in ("calendar", "run 12", "ctp", "run x")]
+    with translation.override("zh-hans"):
+        assert [alarms.shown_subject(row) for row in rows] == ["交易日历", "回测 12", "ctp", "run x"]
+    assert [row.subject for row in rows] == ["calendar", "run 12", "ctp", "run x"]

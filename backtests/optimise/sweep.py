@@ -10,7 +10,7 @@ from django.utils.translation import gettext_noop
 
 from accounts.alarms import raise_alarm
 from accounts.models import Severity
-from backtests.alarms import GIVEN_UP
+from backtests.alarms import GIVEN_UP, OPTIMISATION, OPTIMISATIONS
 from backtests.optimise.models import OptimizationRun, TrialChunk, WalkForwardRun
 from backtests.optimise.wake import wake, wake_walk
 from backtests.states import MAX_ATTEMPTS, OPEN_STATES, RunStatus
@@ -24,7 +24,6 @@ WAKE_AGAIN = timedelta(seconds=10)
 
 WAKE_AT_MOST = 50
 
-SUBJECT = "optimisations"
 STUCK = gettext_noop("%(count)d optimisations wait for more than %(minutes)d minutes: is a worker running?")
 
 log = structlog.get_logger(__name__)
@@ -57,13 +56,13 @@ def give_up(run_ids: list[int] | None = None) -> None:
         with transaction.atomic():
             row = OptimizationRun.objects.filter(pk=run_id, status=RunStatus.RUNNING)
             if row.update(status=RunStatus.FAILED, error=GAVE_UP, finished_at=Now(), claimed_by="", lease_until=None):
-                raise_alarm(GIVEN_UP, f"optimisation {run_id}", GAVE_UP, Severity.WARNING)
+                raise_alarm(GIVEN_UP, f"{OPTIMISATION} {run_id}", GAVE_UP, Severity.WARNING)
 
 
 def _watch_queue() -> None:
     """An alarm while the oldest one waits too long for a worker of the site; it clears itself."""
     queued = OptimizationRun.objects.all().open().for_the_site().filter(status=RunStatus.QUEUED)
-    tell_of_queue(SUBJECT, STUCK, queued.filter(created_at__lt=Now() - STUCK_AFTER).count())
+    tell_of_queue(OPTIMISATIONS, STUCK, queued.filter(created_at__lt=Now() - STUCK_AFTER).count())
 
 
 def _waiting() -> list[int]:

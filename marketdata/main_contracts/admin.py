@@ -52,6 +52,15 @@ class MainContractDayAdmin(ReadOnlyModelAdmin):
         "rule",
     ]
     list_filter_submit = True
+    exclude = ["reason"]  # its sentence and figures stand below instead
+    readonly_fields = [
+        "shown_reason",
+        "shown_interest",
+        "shown_volume",
+        "shown_rival",
+        "shown_rival_interest",
+        "shown_rival_volume",
+    ]
     list_select_related = ["product", "instrument"]
     search_fields = ["instrument__code", "product__code"]
     shown_reason = display(description=_("Reason"))(_reason)

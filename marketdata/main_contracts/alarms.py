@@ -5,13 +5,13 @@ from datetime import datetime
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from accounts.alarms import clear_alarm, raise_alarm, register_kind
+from accounts.alarms import clear_alarm, raise_alarm, register_kind, register_subject
 from accounts.models import Severity
 from marketdata.instruments import trading_calendar
 from marketdata.main_contracts.state import late_products, named
 
 MAIN_CONTRACT_LATE = register_kind("main_contract_late", _("Main contracts are not decided"))
-SUBJECT = "main contracts"
+SUBJECT = register_subject("main contracts", _("main contracts"))
 LATE = gettext_noop(
     "%(count)d products have no main contract for the coming trading day, the data of the last one are missing: "
     "%(products)s."

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
-from accounts.alarms import clear_alarm, raise_alarm, register_kind
+from accounts.alarms import Value, clear_alarm, raise_alarm, register_kind
 from accounts.models import Severity
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.tick_gaps import MissingTicks
+from quantsite.common.texts import Kept
 
 LEASE = "recorder"
 """Name of the recorder's lease, or its beginning."""
@@ -27,15 +28,15 @@ UNKNOWN = gettext_noop("%(source)s: %(codes)s is not known; its ticks and bars a
 REFUSED = gettext_noop("%(source)s: the database refused frame %(id)s (%(reason)s); it is kept in %(folder)s.")
 
 
-def tell_gap(source: str, missing: Sequence[MissingTicks], reason: str) -> None:
+def tell_gap(source: str, missing: Sequence[MissingTicks], reasons: list[Kept]) -> None:
     """Ticks are missing."""
     first = missing[0]
-    values: dict[str, str | int] = {
+    values: dict[str, Value] = {
         "source": source,
         "ticks": sum(gap.last - gap.first + 1 for gap in missing),
         "instruments": len({gap.instrument for gap in missing}),
         "first": f"{first.instrument} {from_day_number(first.trading_day)}: {first.first}-{first.last}",
-        "reason": reason,
+        "reason": reasons,
     }
     raise_alarm(TICK_GAP, source, GAP, Severity.CRITICAL, values)
 
@@ -55,9 +56,9 @@ def tell_repeated(source: str, ticks: int) -> None:
     raise_alarm(TICKS_REPEATED, source, REPEATED, Severity.WARNING, {"source": source, "ticks": ticks})
 
 
-def tell_behind(source: str, seconds: float, reason: str) -> None:
+def tell_behind(source: str, seconds: float, reason: str | Kept) -> None:
     """The recorder is far behind."""
-    values: dict[str, str | int] = {"source": source, "seconds": round(seconds), "reason": reason}
+    values: dict[str, Value] = {"source": source, "seconds": round(seconds), "reason": reason}
     raise_alarm(RECORDER_BEHIND, source, BEHIND, Severity.WARNING, values)
 
 

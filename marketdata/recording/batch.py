@@ -103,7 +103,7 @@ class Batch:
 
 
 def lost_frames(after: str, frames: Iterable[tuple[str, bytes]]) -> list[str]:
-    """The frames that should stand between ``after`` and these, and within these, as ranges such as ``3-7 to 3-9``.
+    """The frames that should stand between ``after`` and these, and within these, as ranges such as ``3-7…3-9``.
 
     Numbers ascend by one within an epoch and begin with 1. Nothing can be said about frames before the first one
     where ``after`` is '' (nothing was recorded yet), nor about the last ones of an earlier epoch.
@@ -114,6 +114,6 @@ def lost_frames(after: str, frames: Iterable[tuple[str, bytes]]) -> list[str]:
         here = parse_id(name)
         expected = 1 if before is None or before.epoch != here.epoch else before.number + 1
         if before is not None and here.number > expected:
-            found.append(f"{here.epoch}-{expected} to {here.epoch}-{here.number - 1}")
+            found.append(f"{here.epoch}-{expected}…{here.epoch}-{here.number - 1}")
         before = here
     return found

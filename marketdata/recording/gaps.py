@@ -17,15 +17,15 @@ from marketdata.recording.alarms import TICK_GAP, tell_gap, tell_lost_frames
 from marketdata.recording.batch import Batch, lost_frames
 from marketdata.stream import parse_id
 from marketdata.ticks.models import Tick as TickRow
+from quantsite.common.texts import Kept, kept, stored
 
 log = structlog.get_logger(__name__)
 
 TROUBLES = 3
 """So many of the last troubles are named as the reason of a gap: it shows with the next tick, maybe minutes later."""
 TROUBLE_SECONDS = 3_600.0
-DROPPED = "the frames are whole, so the feed dropped them"
-BEGAN = "the recording began after them"
-LONGEST_REASON = 200
+DROPPED = kept("the frames are whole, so the feed dropped them")
+BEGAN = kept("the recording began after them")
 DAYS_KEPT = 7
 
 
@@ -38,12 +38,12 @@ class GapBook:
         self._run = parse_id(after).epoch
         self._resumed = True
         self._numbers = TickNumbers()
-        self._troubles: deque[tuple[float, str]] = deque(maxlen=TROUBLES)
+        self._troubles: deque[tuple[float, Kept]] = deque(maxlen=TROUBLES)
         newest = TickGap.objects.filter(source=source).order_by("-trading_day").first()
         self._gap_day = to_day_number(newest.trading_day) if newest else 0
         self._day = 0
 
-    def note(self, trouble: str) -> None:
+    def note(self, trouble: Kept) -> None:
         """Something happened that may show as a gap."""
         if trouble not in self._recent():
             self._troubles.append((time.monotonic(), trouble))
@@ -58,7 +58,7 @@ class GapBook:
         lost = lost_frames(after, batch.frames)
         if lost:
             frames = ", ".join(lost)
-            self.note(f"frames {frames} were not in the stream any more")
+            self.note(kept("frames %(frames)s were not in the stream any more", frames=frames))
             log.error("frames lost", source=self._source, frames=frames)
             tell_lost_frames(self._source, frames)
         if batch.epoch != self._run:
@@ -76,7 +76,7 @@ class GapBook:
         if batch.clock is not None and batch.clock.trading_day != self._day:
             self._begin_day(batch.clock.trading_day)
 
-    def _recent(self) -> list[str]:
+    def _recent(self) -> list[Kept]:
         return [trouble for moment, trouble in self._troubles if time.monotonic() - moment < TROUBLE_SECONDS]
 
     def _begin_day(self, day: int) -> None:
@@ -87,7 +87,7 @@ class GapBook:
         self._numbers.forget_before(day - DAYS_KEPT)
 
     def _keep(self, missing: Sequence[MissingTicks], keys: Mapping[str, int]) -> None:
-        reason = ("; ".join(self._recent()) or DROPPED)[:LONGEST_REASON]
+        reasons = self._recent() or [DROPPED]
         rows = (
             TickGap(
                 instrument_id=keys[gap.instrument],
@@ -95,15 +95,15 @@ class GapBook:
                 source=self._source,
                 first_seq=gap.first,
                 last_seq=gap.last,
-                reason=reason,
+                reasons=stored(reasons),
             )
             for gap in missing
         )
         TickGap.objects.bulk_create(rows, ignore_conflicts=True)
         self._gap_day = max(self._gap_day, *(gap.trading_day for gap in missing))
-        tell_gap(self._source, missing, reason)
+        tell_gap(self._source, missing, reasons)
         for gap in missing:
-            log.error("ticks missing", source=self._source, reason=reason, **_shown(gap))
+            log.error("ticks missing", source=self._source, reasons=[str(reason) for reason in reasons], **_shown(gap))
 
     def _learn(self, ticks: Iterable[Tick], keys: Mapping[str, int]) -> None:
         """Before the first tick of an instrument and day: the last number that is stored of it."""

@@ -21,6 +21,7 @@ from marketdata.recording.alarms import LEASE, tell_behind, tell_caught_up
 from marketdata.recording.source import BATCH_ROWS, SourceRecorder
 from marketdata.stream import UnreachableError, sources
 from quantsite.common.errors import ConflictError
+from quantsite.common.texts import Kept, kept
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ GIVE_UP_SECONDS = 10.0
 BEHIND_SECONDS = 10.0
 CAUGHT_UP_SECONDS = 2.0
 IN_TIME = ""
-BACKLOG = "It works off what has gathered in the stream."
+BACKLOG = kept("It works off what has gathered in the stream.")
 AWAY = (OperationalError, InterfaceError)
 
 Outcome = TypeVar("Outcome")
@@ -51,7 +52,7 @@ class Recorder:
         self._looked = 0.0
         self._stop = threading.Event()
         self._lost = threading.Event()
-        self._told: dict[str, str] = {}
+        self._told: dict[str, str | Kept] = {}
         self._reason = ""
 
     @property

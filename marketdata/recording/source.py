@@ -20,6 +20,7 @@ from marketdata.recording.settlements import store_settlements
 from marketdata.stream import parse_id, reader
 from marketdata.ticks.partitions import ensure_partitions
 from marketdata.ticks.store import insert_messages
+from quantsite.common.texts import kept
 from quantsite.common.times import NS_PER_DAY, ns_to_utc
 
 log = structlog.get_logger(__name__)
@@ -133,7 +134,7 @@ class SourceRecorder:
         """What cannot be stored, in files before the transaction ends: writing one again changes nothing."""
         for name, data in batch.damaged:
             self._aside.keep(name, data)
-            self._gaps.note(f"frame {name} was damaged")
+            self._gaps.note(kept("frame %(name)s was damaged", name=name))
             tell_aside(self.source, DAMAGED, id=name, folder=str(self._aside.path))
         unknown = batch.codes - self._keys.keys()
         if unknown:
@@ -148,7 +149,7 @@ class SourceRecorder:
         reason = " ".join(str(error).split())[:200]
         log.error("frame refused", source=self.source, id=name, reason=reason)
         self._aside.keep(name, data)
-        self._gaps.note(f"frame {name} was refused")
+        self._gaps.note(kept("frame %(name)s was refused", name=name))
         with transaction.atomic():
             tell_aside(self.source, REFUSED, id=name, reason=reason, folder=str(self._aside.path))
             self._move(Batch(frames=batch.frames, clock=batch.clock))

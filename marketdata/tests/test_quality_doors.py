@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -40,6 +40,9 @@ def test_the_command_prints_the_worst_days(judged: Instrument, alice: User) -> N
     assert head.split() == ["day", "score", "bars", "missing", "mostly"]
     assert line.split() == ["2024-01-10", "C", "0.855", "59/69", "10", "missing"]
     assert last == "simrb88.SIM 5m: 8 days judged, 1 poor, 7 without a fault"
+    with translation.override("zh-hans"):
+        call_command("check_quality", *given, stdout=out)
+    assert out.getvalue().splitlines()[-1] == "simrb88.SIM 5m：已评定 8 天，其中低质量 1 天，无问题 7 天"
 
 
 def test_the_command_refuses_in_one_sentence(judged: Instrument, bob: User) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from accounts.leases import take
 from accounts.models import Alarm, Lease, Severity
@@ -164,7 +165,7 @@ def test_a_gap_across_a_restart_is_found(source: str) -> None:
     write(source, "7-2", ticks(RB, LIVE + 5, LIVE + 6))
     record(source)
     gap = TickGap.objects.get()
-    assert (gap.first_seq, gap.last_seq, gap.reason, gap.source) == (LIVE + 4, LIVE + 4, DROPPED, source)
+    assert (gap.first_seq, gap.last_seq, gap.reason, gap.source) == (LIVE + 4, LIVE + 4, str(DROPPED), source)
 
 
 def test_frames_that_left_the_stream_unread_are_a_gap_with_its_reason(source: str) -> None:
@@ -175,9 +176,28 @@ def test_frames_that_left_the_stream_unread_are_a_gap_with_its_reason(source: st
     record(source)
     gap = TickGap.objects.get()
     assert (gap.first_seq, gap.last_seq) == (LIVE + 4, LIVE + 8)
-    assert gap.reason == "frames 7-2 to 7-4 were not in the stream any more"
+    assert gap.reason == "frames 7-2…7-4 were not in the stream any more"
     alarm = open_alarms(source)[TICK_GAP]
-    assert (alarm.severity, alarm.values["frames"], alarm.count) == (Severity.CRITICAL, "9-1 to 9-2", 3)
+    assert (alarm.severity, alarm.values["frames"], alarm.count) == (Severity.CRITICAL, "9-1…9-2", 3)
+
+
+def test_why_ticks_are_missing_is_told_in_the_language_of_its_reader(source: str) -> None:
+    write(source, "7-1", ticks(RB, LIVE, LIVE + 3))
+    record(source)
+    write(source, "7-2", ticks(RB, LIVE + 6, LIVE + 7))
+    record(source)
+    write(source, "7-5", ticks(RB, LIVE + 9, LIVE + 9))
+    record(source)
+    first, second = TickGap.objects.order_by("first_seq")
+    alarm = open_alarms(source)[TICK_GAP]
+    for language, dropped, lost in (
+        ("en", str(DROPPED), "frames 7-3…7-4 were not in the stream any more"),
+        ("zh-hans", "数据帧完整", "数据帧 7-3…7-4 已不在流中"),
+    ):
+        with translation.override(language):
+            assert first.reason.startswith(dropped), language
+            assert lost in second.reason, language
+            assert second.reason in alarm.shown_text, language
 
 
 def test_the_alarm_of_a_gap_goes_with_the_next_trading_day(source: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 
 from accounts.models import Alarm, AuditEntry, User
 from marketdata.domain.calendar import from_day_number, to_day_number
@@ -166,7 +167,10 @@ def test_a_file_that_fails_its_proof_leaves_the_rows_and_raises_the_alarm(
     assert days(rb) == [(FIRST + timedelta(days=1), 60)]
     assert Tick.objects.count() == 60
     alarm = Alarm.objects.open().get(code="tick_archive_failed")
-    assert (alarm.subject, alarm.values["reason"]) == ("rb2405.SHFE 2024-01-02", "the file holds 59 ticks, not 60")
+    assert alarm.subject == "rb2405.SHFE 2024-01-02"
+    assert alarm.shown_text.endswith(": the file holds 59 ticks, not 60")
+    with translation.override("zh-hans"):
+        assert alarm.shown_text.endswith("：文件含 59 个 Tick，应为 60 个")
     assert [path.name for path in tick_dir.rglob("*.part")] == []
     monkeypatch.undo()
     archive_before(FIRST + timedelta(days=2))
@@ -205,6 +209,9 @@ def test_a_damaged_file_is_an_error_and_an_alarm_never_fewer_ticks(
     alarm = Alarm.objects.open().get(code="tick_file_damaged")
     assert (alarm.subject, alarm.severity) == (row.path, "critical")
     assert len(Tick.objects.series(rb, FIRST + timedelta(days=1))) == 60, "other days are read as ever"
+    with translation.override("zh-hans"):
+        assert alarm.shown_text != f"{row.path}: {alarm.values['reason']['text']}"
+        assert not alarm.shown_text.removeprefix(f"{row.path}：").isascii(), "the reason is in Chinese too"
     tick_archive.check_catalogue()
     assert Alarm.objects.open().filter(code="tick_file_damaged").exists()
     (tick_dir / row.path).write_bytes(sound)

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_noop
 
 from accounts.alarms import clear_alarm, raise_alarm, register_kind
 from accounts.models import Severity
+from quantsite.common.texts import Kept
 
 log = structlog.get_logger(__name__)
 
@@ -15,7 +16,7 @@ TICK_FILE_DAMAGED = register_kind("tick_file_damaged", _("A file of ticks is mis
 IS_DAMAGED = gettext_noop("%(path)s: %(reason)s")
 
 
-def tell_archive_failed(subject: str, reason: str) -> None:
+def tell_archive_failed(subject: str, reason: str | Kept) -> None:
     """Raise the alarm that the ticks of ``subject`` (contract and trading day) could not be moved."""
     raise_alarm(TICK_ARCHIVE_FAILED, subject, FAILED, Severity.WARNING, {"day": subject, "reason": reason})
 
@@ -25,7 +26,7 @@ def archive_succeeded(subject: str) -> None:
     clear_alarm(TICK_ARCHIVE_FAILED, subject)
 
 
-def tell_file_damaged(path: str, reason: str) -> None:
+def tell_file_damaged(path: str, reason: Kept) -> None:
     """Raise the alarm that a file of the catalogue is not what it should be: ticks cannot be read."""
-    log.error("file of ticks damaged", path=path, reason=reason)
+    log.error("file of ticks damaged", path=path, reason=str(reason))
     raise_alarm(TICK_FILE_DAMAGED, path, IS_DAMAGED, Severity.CRITICAL, {"path": path, "reason": reason})

@@ -15,7 +15,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts.alarms import clear_alarm
 from accounts.models import Alarm
@@ -30,20 +29,28 @@ from marketdata.ticks.models import Tick, TickFile
 from marketdata.ticks.partitions import drop_empty_partitions
 from marketdata.ticks.rows import merged
 from quantsite.common.errors import RuleError
+from quantsite.common.texts import Kept, kept
 
 log = structlog.get_logger(__name__)
+
+
+NOT_THERE = kept("is not there")
 
 
 class UnprovedError(RuleError):
     """A file that does not hold what was to be written; its rows stay."""
 
+    def __init__(self, code: str, told: Kept) -> None:
+        super().__init__(code, str(told))
+        self.told = told
+
 
 class DamagedArchiveError(RuleError):
     """A file of the catalogue that is not there or does not hold what the catalogue says."""
 
-    def __init__(self, row: TickFile, reason: str) -> None:
-        text = _("The file of ticks %(path)s %(reason)s.") % {"path": folder() / row.path, "reason": reason}
-        super().__init__("damaged_archive", text)
+    def __init__(self, row: TickFile, reason: Kept) -> None:
+        self.told = kept("The file of ticks %(path)s %(reason)s.", path=str(folder() / row.path), reason=reason)
+        super().__init__("damaged_archive", str(self.told))
         self.reason = reason
 
 
@@ -123,7 +130,10 @@ def archive_day(instrument: Instrument, day: date) -> TickFile | None:
         )
         gone, _by_model = Tick.objects.filter(instrument=instrument, trading_day=day).delete()
         if gone != len(rows):
-            raise UnprovedError("ticks_came", f"ticks came while the file was written: {len(rows)} rows became {gone}")
+            told = kept(
+                "ticks came while the file was written: %(rows)d rows became %(gone)d", rows=len(rows), gone=gone
+            )
+            raise UnprovedError("ticks_came", told)
         return found
 
 
@@ -152,7 +162,8 @@ def check_catalogue() -> int:
         size = path.stat().st_size if path.is_file() else None
         if size != row.bytes:
             bad.add(row.path)
-            tell_file_damaged(row.path, "is not there" if size is None else f"has {size} bytes, not {row.bytes}")
+            reason = kept("has %(size)d bytes, not %(wanted)d", size=size, wanted=row.bytes)
+            tell_file_damaged(row.path, NOT_THERE if size is None else reason)
     raised = Alarm.objects.open().filter(code=TICK_FILE_DAMAGED).exclude(subject__in=bad)
     for subject in raised.values_list("subject", flat=True):
         if all(_is_sound(row) for row in TickFile.objects.filter(path=subject).select_related("instrument")):
@@ -174,7 +185,7 @@ def _move(run: ArchiveRun, instrument: Instrument, day: date) -> None:
         found = archive_day(instrument, day)
     except (OSError, RuleError) as error:
         run.failed.append(f"{subject}: {error}")
-        tell_archive_failed(subject, str(error))
+        tell_archive_failed(subject, getattr(error, "told", str(error)))
         return
     archive_succeeded(subject)
     if found is not None:
@@ -208,11 +219,13 @@ def _prove(part: Path, ticks: TickSeries) -> None:
     try:
         copy = read_ticks(part, ticks.instrument)
     except DAMAGED as error:
-        raise UnprovedError("unproved", f"the file cannot be read back: {_first_line(error)}") from error
+        told = kept("the file cannot be read back: %(reason)s", reason=_first_line(error))
+        raise UnprovedError("unproved", told) from error
     if len(copy) != len(ticks):
-        raise UnprovedError("unproved", f"the file holds {len(copy)} ticks, not {len(ticks)}")
+        told = kept("the file holds %(held)d ticks, not %(wanted)d", held=len(copy), wanted=len(ticks))
+        raise UnprovedError("unproved", told)
     if copy.checksum() != ticks.checksum():
-        raise UnprovedError("unproved", "the file holds other ticks than the rows")
+        raise UnprovedError("unproved", kept("the file holds other ticks than the rows"))
 
 
 def _read_current(row: TickFile) -> TickSeries:
@@ -233,13 +246,13 @@ def _read(row: TickFile) -> TickSeries:
     try:
         ticks = read_ticks(path, row.instrument.code)
     except FileNotFoundError:
-        raise DamagedArchiveError(row, "is not there") from None
+        raise DamagedArchiveError(row, NOT_THERE) from None
     except DAMAGED as error:
-        raise DamagedArchiveError(row, f"cannot be read: {_first_line(error)}") from error
+        raise DamagedArchiveError(row, kept("cannot be read: %(reason)s", reason=_first_line(error))) from error
     if len(ticks) != row.rows:
-        raise DamagedArchiveError(row, f"holds {len(ticks)} ticks, not {row.rows}")
+        raise DamagedArchiveError(row, kept("holds %(held)d ticks, not %(wanted)d", held=len(ticks), wanted=row.rows))
     if ticks.checksum() != row.checksum or set(ticks.trading_day.tolist()) - {to_day_number(row.trading_day)}:
-        raise DamagedArchiveError(row, "holds other ticks than those that were archived")
+        raise DamagedArchiveError(row, kept("holds other ticks than those that were archived"))
     return ticks
 
 

@@ -173,7 +173,7 @@ def _store_day(done: TickImport, ticks: FileTicks, day: int, *, replace: bool) -
     except DamagedArchiveError as error:
         if not replace:
             raise
-        stored, reason = TickSeries.empty(done.instrument.code), error.reason
+        stored, reason = TickSeries.empty(done.instrument.code), str(error.reason)
     else:
         reason = _difference(incoming, stored, lines)
     known = np.isin(incoming.seq, stored.seq)

@@ -4,10 +4,13 @@ The rules know no Django, yet what they refuse is told to people in the console 
 sentences in English and speak them through :func:`say`; the project gives it a translator when it starts. Without
 one (a bare interpreter, an optimisation in its own process) the sentence stays English.
 
-A sentence is spoken when the error is raised, so one that is kept should be raised in English.
+A sentence is spoken when the error is raised. One that outlives its writer is :func:`kept` instead: it is stored as a
+template with values (:func:`stored`) and spoken to each of its readers (:func:`respoken`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 FULL_WIDTH_ENDS = ("。", "？", "！")
 """Marks that end a Chinese sentence; they bring their own space."""
@@ -42,6 +45,36 @@ def say(template: str, /, **values: object) -> str:
 def unsaid(template: str) -> str:
     """The template as it is, noted for the catalogue: for one that is kept in a constant and chosen by :func:`say`."""
     return template
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A sentence that is not spoken yet; its text is that of the language that is active when it is asked for."""
+
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return say(self.template, **self.values)
+
+
+def kept(template: str, /, **values: object) -> Kept:
+    """As :func:`say`, for a sentence that is stored; a value may be such a sentence itself."""
+    return Kept(template, values)
+
+
+def stored(value: object) -> Any:
+    """A kept sentence, or a list of them, as JSON; anything else as it is."""
+    if isinstance(value, Kept):
+        return {"text": value.template, "values": {name: stored(part) for name, part in value.values.items()}}
+    return [stored(part) for part in value] if isinstance(value, list) else value
+
+
+def respoken(value: Any) -> Any:
+    """What :func:`stored` gave, in the language that is active now; sentences of a list follow one another."""
+    if isinstance(value, Mapping):
+        return say(value["text"], **{name: respoken(part) for name, part in value["values"].items()})
+    return "; ".join(respoken(part) for part in value) if isinstance(value, list) else value
 
 
 def did_you_mean(near: str | None) -> str:

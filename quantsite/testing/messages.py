@@ -34,6 +34,7 @@ KEYWORDS = {
     "npgettext": ((1, "c"), 2, 3),
     "npgettext_lazy": ((1, "c"), 2, 3),
     "say": None,
+    "kept": None,
     "unsaid": None,
 }
 PLACEHOLDER = re.compile(r"%\(\w+\)[\d.]*[sdifgr]|%[sdif](?!\w)|\{\w*\}")

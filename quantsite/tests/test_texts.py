@@ -1,5 +1,6 @@
 """Sentences of packages that know no Django, in the reader's language."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,17 @@ from django.utils import translation
 
 from marketdata.domain.intervals import parse_interval
 from quantsite.common.errors import RuleError
-from quantsite.common.texts import Translator, did_you_mean, say, sentences, unsaid, use_translator
+from quantsite.common.texts import (
+    Translator,
+    did_you_mean,
+    kept,
+    respoken,
+    say,
+    sentences,
+    stored,
+    unsaid,
+    use_translator,
+)
 
 ROOT = Path(__file__).parents[2]
 BARE = """
@@ -60,6 +71,16 @@ def test_a_noted_template_and_sentences_without_a_hint(served: None) -> None:
     assert sentences("No.", did_you_mean(None), "Known: a.") == "No. Known: a."
     assert sentences("", "No.", did_you_mean("slow")) == "No. Did you mean 'slow'?"
     assert sentences("没有。", "", "可用的：a。") == "没有。可用的：a。"
+
+
+def test_a_kept_sentence_is_stored_and_spoken_later(served: None) -> None:
+    inner = kept("%(day)s is no trading day.", day="2024-05-01")
+    written = json.loads(json.dumps(stored(kept("%(path)s: %(reason)s", path="a", reason=inner))))
+    assert respoken(written) == "a: 2024-05-01 is no trading day."
+    use_translator(lambda template: template.replace(": ", "：").replace("is no trading day.", "休市。"))
+    assert respoken(written) == "a：2024-05-01 休市。"
+    assert respoken([]) == ""
+    assert (respoken(12), stored("a")) == (12, "a")
 
 
 @pytest.mark.parametrize(("language", "text"), [("en", "'5x' is no bar interval: "), ("zh-hans", "'5x' 不是")])

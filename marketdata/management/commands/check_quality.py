@@ -5,6 +5,7 @@ from datetime import date
 from io import StringIO
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rich.console import Console
 from rich.table import Table
 
@@ -45,12 +46,15 @@ def printed(outcome: Outcome, worst: int, *, colour: bool) -> str:
     with console.capture() as written:
         if rows[:worst]:
             console.print(_table(rows[:worst]))
-        days = len(outcome.rows)
-        console.print(
-            f"{outcome.instrument.code} {outcome.interval}: {days:,} days judged, {outcome.poor:,} poor, "
-            f"{days - len(rows):,} without a fault"
-        )
+        console.print(_summary(outcome, len(outcome.rows) - len(rows)))
     return written.get()
+
+
+def _summary(outcome: Outcome, sound: int) -> str:
+    text = _("%(code)s %(interval)s: %(days)s days judged, %(poor)s poor, %(sound)s without a fault")
+    days, poor = f"{len(outcome.rows):,}", f"{outcome.poor:,}"
+    code, interval = outcome.instrument.code, outcome.interval
+    return text % {"code": code, "interval": interval, "days": days, "poor": poor, "sound": f"{sound:,}"}
 
 
 def _table(rows: list[DayQuality]) -> Table:

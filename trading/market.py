@@ -20,6 +20,8 @@ READ_MS = 500
 READ_FRAMES = 50
 LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 0.2
+CATCH_UP_SECONDS = 30.0
+"""So long new orders wait at most for a loop that is still at what happened before it began."""
 BACK_NS = 60 * 10**9
 """A clock that is this much (ns) behind itself has been set back: a replay begins again."""
 SILENT_SECONDS = 30.0
@@ -190,6 +192,22 @@ def starting_points(kept: Mapping[str, str], *, resume: bool, market: Market) ->
             lost.append(source)
         points[source] = _take_tail(source, market) or newest_id(source) or "0-0"
     return points, lost
+
+
+class CatchingUp:
+    """How far the streams had come when an account's loop began: until it is there it looks at the past."""
+
+    def __init__(self, points: Mapping[str, str]) -> None:
+        newest = {source: parse_id(newest_id(source)) for source in points}
+        self._goals = {source: goal for source, goal in newest.items() if goal > parse_id(points[source])}
+        self._until = time.monotonic() + CATCH_UP_SECONDS
+
+    def over(self, positions: Mapping[str, str]) -> bool:
+        """Whether everything of then has been read, or has been waited for long enough."""
+        if self._goals:
+            read = {source: parse_id(positions.get(source, "")) for source in self._goals}
+            self._goals = {source: goal for source, goal in self._goals.items() if goal > read[source]}
+        return not self._goals or time.monotonic() > self._until
 
 
 def _take_tail(source: str, market: Market, last: str = "") -> str:

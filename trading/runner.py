@@ -32,7 +32,7 @@ from trading.domain.gateway import Gateway, Outgoing, Report
 from trading.facts import day_at
 from trading.gateways.kinds import gateway_for
 from trading.keeper import Keeper
-from trading.market import Follower, Market, readable, starting_points
+from trading.market import CatchingUp, Follower, Market, readable, starting_points
 from trading.market_days import MarketDays
 from trading.metrics import TAKEN_SECONDS
 from trading.order_models import AccountCommand
@@ -103,7 +103,7 @@ class AccountLoop:
         if under_way:
             self._arrive()
         now = time.monotonic()
-        if self._asked.is_set() or now - self._swept >= SWEEP_SECONDS:
+        if self._past.over(self.positions) and (self._asked.is_set() or now - self._swept >= SWEEP_SECONDS):
             self._asked.clear()
             self._swept = now
             self._commands()
@@ -130,6 +130,7 @@ class AccountLoop:
         tracked = list(self.keeper.orders.values())
         self.market.look()
         self.positions, lost = starting_points(kept, resume=bool(tracked), market=self.market)
+        self._past = CatchingUp(self.positions)
         if lost:
             alarms.tell_gap(self.account, lost)
         outgoing = [self.keeper.outgoing(each) for each in tracked]

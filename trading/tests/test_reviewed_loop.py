@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from math import nan
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -212,6 +213,21 @@ def test_a_day_is_settled_at_its_last_price_however_fast_it_ended(table: Bench) 
     table.street.tick(4020.0)
     table.turn()
     assert BalanceSnapshot.objects.get().prices == {RB: {"price": 4015.0, "source": "last"}}
+
+
+def test_orders_given_while_nobody_ran_do_not_meet_prices_of_then(table: Bench) -> None:
+    table.placed("buy", "open", 3990.0, 1)
+    table.loop.abandon()
+    for last in range(4001, 4051):
+        table.street.tick(float(last))
+    assert table.street.publisher.flush(WAIT_SECONDS)
+    order = table.order("buy", "open", 4003.0, 1)
+    table.restart(clean=False)
+    deadline = monotonic() + WAIT_SECONDS
+    while _fresh(order).status == "pending":
+        assert monotonic() < deadline
+        table.loop.turn(0.05)
+    assert (order.status, order.traded) == ("accepted", 0)
 
 
 def test_a_replay_that_begins_again_is_believed(table: Bench) -> None:

@@ -66,9 +66,8 @@ def test_the_traders_account_is_made_once() -> None:
     assert [contents.make_account(), contents.make_account()] == [True, False]
     account = TradingAccount.objects.select_related("state").get()
     assert (account.code, account.state.balance) == (contents.ACCOUNT, contents.CAPITAL)
-    sees = {
-        name: TradingAccount.objects.visible_to(User.objects.get(username=name)).exists() for name in contents.NAMES
-    }
+    people = {name: User.objects.get(username=name) for name in contents.NAMES}
+    sees = {name: TradingAccount.objects.visible_to(user).exists() for name, user in people.items()}
     assert sees == {"ada": True, "rita": True, "bob": True, "alice": False}
     asked = NewOrder(contents.traded_instrument(), "buy", "open", "limit", 1, "first", 3600.0)
     assert trading.create_order(people["bob"], contents.ACCOUNT, asked)[1]

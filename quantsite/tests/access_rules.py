@@ -315,6 +315,10 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
     "optimize": (RESEARCH, (*SEARCH, "--grid", "fast=9:5:1")),
     "walk_forward": (RESEARCH, (*SEARCH, "--grid", "fast=9:5:1", "--in-sample", "5", "--out-of-sample", "2")),
     "resume_optimization": (RESEARCH, ("1000000",)),  # there is none: said to those who may ask
+    "add_account": (ADMIN, ("third", "--capital", "1000")),
+    # Bob's account: who cannot see it is told that there is none.
+    "settle": (WATCH, ("bobs", "--preview")),
+    "reconcile": (WATCH | {"bob"}, ("bobs",)),
     "run_backtest": (
         RESEARCH,
         ("double_ma", "--instrument", "simrb88.SIM", "--interval", "5m", "--set", "fast=3", "--set", "slow=8"),
@@ -325,6 +329,7 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
 OPERATING = {
     "demo",
     "run_feed",
+    "run_gateway",
     "optimize_worker",
     "run_platform",
     "run_recorder",

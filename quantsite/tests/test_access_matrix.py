@@ -46,7 +46,7 @@ from marketdata.quality.services import check_quality
 from marketdata.services import store_simulated_bars
 from marketdata.ticks.models import TickFile
 from quantsite.asgi import CONSUMERS, application
-from quantsite.common.errors import RefusedError
+from quantsite.common.errors import MissingError, RefusedError
 from quantsite.testing.cast import make_user
 from quantsite.tests.access_rules import ACTING, ANYONE, OPERATING, PUBLIC, RULES, SOCKETS
 from trading.tests.desk import make_desk
@@ -399,9 +399,10 @@ def test_an_operators_command_acts_for_nobody(name: str) -> None:
 
 
 def is_refused(name: str, *words: str) -> bool:
-    """Whether a command ends because the person may not; other errors are another test's business."""
+    """Whether a command ends because the person may not, or may not know; other errors are another test's business."""
     try:
         call_command(name, *words, stdout=StringIO(), stderr=StringIO())
     except CommandError as error:
-        return isinstance(error.__cause__, RefusedError)
+        cause = error.__cause__
+        return isinstance(cause, RefusedError) or (isinstance(cause, MissingError) and cause.code == "unknown_account")
     return False

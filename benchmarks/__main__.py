@@ -12,6 +12,8 @@ NOT_BENCHMARKS = {
     "fanout_server",
     "figures",
     "main_contracts",
+    "orders_clients",
+    "orders_desk",
     "private",
     "reads_clients",
     "ready",

@@ -1,0 +1,12 @@
+"""From a trader's POST to the exchange's word on the socket, and how many orders a second one account sustains.
+
+Web, feed and gateway are processes of their own on a private PostgreSQL and Redis; this one is the trader. What the
+domain does with an event is measured by ``order_events.py``. ``--json`` prints one object a line.
+"""
+
+import sys
+
+from benchmarks.private import on_servers
+
+if __name__ == "__main__":
+    sys.exit(on_servers("benchmarks.orders_inside", "DATABASE_URL", "REDIS_URL"))

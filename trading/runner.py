@@ -21,7 +21,7 @@ from marketdata.domain.ticks import Tick
 from quantsite.common.errors import RuleError
 from quantsite.common.times import utc_to_ns
 from trading import alarms
-from trading.account_models import TradingAccount
+from trading.account_models import AccountState, TradingAccount
 from trading.account_verbs import carry_out
 from trading.apply import SPOILT
 from trading.choices import CommandKind, CommandStatus, StatusName
@@ -139,6 +139,8 @@ class AccountLoop:
             self._resume(order)
         state.gateway = "running"
         self._answers(force=True)
+        # The commit leaves out a state in which nothing else has moved.
+        AccountState.objects.filter(account=self.account, epoch=self.keeper.epoch).update(gateway="running")
 
     def _resume(self, order: Outgoing) -> None:
         """An order that was being handed over, or a cancel that had been asked for, when the process before died."""

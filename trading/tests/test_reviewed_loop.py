@@ -230,6 +230,13 @@ def test_orders_given_while_nobody_ran_do_not_meet_prices_of_then(table: Bench) 
     assert (order.status, order.traded) == ("accepted", 0)
 
 
+def test_a_gateway_says_that_it_runs_though_nothing_moves(table: Bench) -> None:
+    table.turn()
+    AccountState.objects.update(gateway="stopped")  # as a gateway does when it ends
+    table.restart()
+    assert AccountState.objects.get().gateway == "running"
+
+
 def test_a_replay_that_begins_again_is_believed(table: Bench) -> None:
     table.street.to(5.0)
     table.street.tick(4000.0, code=HC)

@@ -22,7 +22,7 @@ from accounts.models import User
 from quantsite.testing.cast import PASSWORD
 
 SECONDS = 60.0
-POLL_SECONDS = 0.01
+POLL_SECONDS = 0.03
 REAL_HASHER = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 """The processes run with the real settings, which know no fast hasher."""
 

@@ -18,6 +18,7 @@ from accounts.admin_base import ReadOnlyModelAdmin, actor_of
 from accounts.audit import record_refusal
 from accounts.permissions import keep_entry
 from quantsite.common.errors import MissingError, RefusedError, RuleError
+from quantsite.web.retold import retold
 from trading.choices import CommandStatus
 from trading.filters import WORKING
 from trading.order_models import AccountCommand, Order
@@ -95,7 +96,7 @@ def denied(error: RefusedError) -> PermissionDenied:
 def outcome(command: AccountCommand, done: str) -> str:
     """What to say of a command that an account was asked to carry out. Raises ``RuleError`` where it was refused."""
     if command.status == CommandStatus.FAILED:
-        raise RuleError(command.reason_code, command.reason_text)
+        raise RuleError(command.reason_code, retold(command.reason_text))
     if command.status == CommandStatus.DONE:
         return done
     return _t("The gateway of the account has been asked, and has not answered yet.")

@@ -7,10 +7,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
 from accounts.admin_base import AuditedModelAdmin
+from quantsite.web.retold import retold
 from trading.account_models import ControlGroup, Desk
 from trading.account_page import account_url
 from trading.admin_base import AccountRowAdmin, VisibleAccountFilter
@@ -156,10 +158,10 @@ class AccountCommandAdmin(AccountRowAdmin):
         """Whose."""
         return row.account.code
 
-    @display(description=_("Reason"))
+    @display(description=pgettext_lazy("order", "Reason"))
     def shown_reason(self, row: AccountCommand) -> str:
         """Why it was refused."""
-        return row.reason_text or row.reason_code
+        return retold(row.reason_text) or row.reason_code
 
     @display(description=_("Asked"), ordering="created_at")
     def shown_asked(self, row: AccountCommand) -> SafeString | str:

@@ -23,6 +23,7 @@ from accounts.admin_base import actor_of
 from accounts.audit import record
 from marketdata.models import Instrument
 from quantsite.web.renderers import dumps
+from quantsite.web.retold import retold
 from trading import services
 from trading.admin_base import AccountRowAdmin, StatusFilter, StrategyFilter, VisibleAccountFilter, attempt, way_back
 from trading.admin_format import NOTHING, moment, money, order_cell, price, status_cell, tone, traded_cell
@@ -128,7 +129,7 @@ class OrderAdmin(InstrumentRowAdmin):
     @display(description=_("Status"), ordering="status")
     def shown_status(self, order: Order) -> SafeString:
         """Where it stands; below it why it was refused, in words."""
-        reason = order_cell(order, "reason_text", order.reason_text or order.reason_code, "tr-reason")
+        reason = order_cell(order, "reason_text", retold(order.reason_text) or order.reason_code, "tr-reason")
         return format_html("{}{}", status_cell(order), reason)
 
     @display(description=_("Taken"), ordering="id")

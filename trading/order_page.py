@@ -4,9 +4,10 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from accounts.models import User
+from quantsite.web.retold import retold
 from trading.admin_format import NOTHING, money, price, signed, tone
 from trading.order_models import AccountEvent, Fill, Order
 from trading.permissions import may_reduce
@@ -36,6 +37,7 @@ def page_context(order: Order, user: User) -> dict[str, Any]:
     fills = list(Fill.objects.filter(order=order).order_by("pk")[:MOST_EVENTS])
     return {
         "order": order,
+        "reason": _reason(order),
         "may_cancel": order.is_working and may_reduce(user, order.account),
         "cancel_url": reverse("admin:trading_order_cancel", args=[order.pk]),
         "account_url": reverse("admin:trading_tradingaccount_change", args=[order.account_id]),
@@ -48,6 +50,10 @@ def page_context(order: Order, user: User) -> dict[str, Any]:
         },
         "average": price(order.average_price, order.instrument.price_tick),
     }
+
+
+def _reason(order: Order) -> str:
+    return retold(order.reason_text) or order.reason_code
 
 
 def _facts(order: Order) -> list[tuple[str, str]]:
@@ -63,7 +69,7 @@ def _facts(order: Order) -> list[tuple[str, str]]:
         (_("Placed by"), order.created_by.get_username() if order.created_by else _("system")),
         (_("Client order id"), order.client_order_id),
         (_("Exchange order id"), order.exchange_order_id),
-        (_("Reason"), order.reason_text or order.reason_code),
+        (pgettext("order", "Reason"), _reason(order)),
         (_("Reason code"), order.reason_code),
     ]
     return [(name, str(value)) for name, value in found if value not in (None, "")]
@@ -81,7 +87,7 @@ def _event(event: AccountEvent, order: Order) -> dict[str, Any]:
     told = [_("%(volume)s at %(price)s") % {"volume": volume, "price": at} for volume, at in fills]
     shape = event.body.get("order", {})
     if event.kind in ("rejected", "cancelled", "cancel_refused") and shape.get("reason_text"):
-        told.append(shape["reason_text"])
+        told.append(retold(shape["reason_text"]))
     return {
         "seq": event.seq,
         "kind": event.kind,

@@ -187,6 +187,17 @@ def test_an_order_that_has_ended_is_not_cancelled(desk: Desk, bob: User) -> None
     assert deeds("order.cancel") == []
 
 
+def test_why_an_order_was_refused_is_told_in_the_language_of_its_reader(desk: Desk, bob: User) -> None:
+    done = Order.objects.get(client_order_id="c-1")
+    done.reason_text = "9 lots need 500.00 yuan of margin and commission, 100.00 are available: at most 1 lots."
+    done.save()
+    for address in (ORDERS, page("order_change", done.pk)):
+        assert done.reason_text in at(bob).get(address).content.decode()
+        shown = at(bob).get(address, HTTP_ACCEPT_LANGUAGE="zh-hans").content.decode()
+        assert "9 手需要保证金和手续费共 500.00 元" in shown
+        assert done.reason_text not in shown
+
+
 def test_who_may_only_look_cancels_and_closes_nothing(desk: Desk, alice: User) -> None:
     services.grant_account(None, "bobs", alice, VIEW)
     client = at(alice)

@@ -1,6 +1,7 @@
 """An account's trading days: begun by the market, priced by its ticks, settled before the next one begins."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 
 import structlog
 
@@ -56,29 +57,49 @@ class MarketDays:
             self._settle()
         self._keeper.begin_day(day)
 
-    def roll(self, held: Iterable[str]) -> None:
-        """Where the market of something held has reached the next trading day, that begins."""
+    def roll(self, held: Sequence[str]) -> None:
+        """Where the market of something held has reached the next trading day, that begins.
+
+        It waits for the settlement prices that the first ticks of the next day bring, though not beyond its opening.
+        """
         try:
-            for code in held:
-                self._roll(code)
+            moment = self._next_day(held)
+            if moment is not None:
+                self._keeper.now = moment.now
+                self.open(moment)
         except RuleError as error:  # beyond the calendar, say: tried again in a second
             log.error("trading day not begun", account=self._keeper.account.code, reason=error.text)
 
-    def _roll(self, code: str) -> None:
-        now, running = self._market.now(code), self._keeper.trading_day
-        if now is None or running is None:
-            return
-        self._keeper.now = now
-        moment = market_moment(self._keeper, self._market, code)
-        if from_day_number(moment.day) > running:
-            self.open(moment)
+    def _next_day(self, held: Sequence[str]) -> Moment | None:
+        """The moment to begin the next trading day at; None where it is not to begin yet."""
+        running = self._keeper.trading_day
+        if running is None:
+            return None
+        published = [code for code in held if self._market.now(code) is not None]
+        moments = {code: market_moment(self._keeper, self._market, code) for code in published}
+        next_days = {code: at for code, at in moments.items() if from_day_number(at.day) > running}
+        told = self._told(held, running)
+        for code, moment in next_days.items():
+            opens = self._keeper.facts.contract(code).table.plan(moment.day).opens
+            if self._keeper.settled_day == running or moment.now >= opens or all(code in told for code in held):
+                return moment
+        return None
+
+    def _told(self, held: Iterable[str], day: date) -> dict[str, float]:
+        """The settlement prices of ``day`` as ticks of a later day tell them."""
+        ticks = {code: tick for code in held if (tick := self._market.tick(code)) is not None}
+        later = {code: tick for code, tick in ticks.items() if tick.trading_day > to_day_number(day)}
+        return {code: tick.pre_settlement for code, tick in later.items() if tick.pre_settlement > 0}
 
     def _settle(self) -> None:
         """The next day opens and nobody has settled: published prices where there are any, else the last ones."""
         held, day = self._keeper.held_codes(), self._keeper.trading_day
-        seen = {} if day is None else {code: self._market.last_on(code, to_day_number(day)) for code in held}
+        if day is None:
+            return
+        seen = {code: self._market.last_on(code, to_day_number(day)) for code in held}
         last = {code: price for code in held if (price := seen.get(code) or self._keeper.last_price(code)) is not None}
-        settle_at(self._keeper, None, day_prices(held, day, {}, last=last), self._end_orders)
+        prices = day_prices(held, day, {}, told=self._told(held, day), last=last)
+        settle_at(self._keeper, None, prices, self._end_orders)
 
     def _price(self, tick: Tick) -> None:
         """Mark at a tick of the running day; what was carried into it has the settlement price it was carried at."""

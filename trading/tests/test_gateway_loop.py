@@ -191,17 +191,29 @@ def test_the_next_trading_day_settles_the_one_before_by_itself(table: Bench) -> 
     table.placed("buy", "open", 4001.0, 2)
     table.ticked(4010.0)
     table.street.to(12.1, day=NEXT_DAY)  # 21:06 in the evening belongs to the next day
-    table.ticked(4020.0)
+    table.ticked(4020.0, pre_settlement=4012.0)
     statement = BalanceSnapshot.objects.get(account=table.account)
     assert statement.trading_day == date(2024, 1, 2)
-    assert statement.prices == {RB: {"price": 4010.0, "source": "last"}}
-    assert statement.position_profit == Decimal(2 * 10 * 9)
+    assert statement.prices == {RB: {"price": 4012.0, "source": "published"}}
+    assert statement.position_profit == Decimal(2 * 10 * 11)
     position = Position.objects.get(account=table.account)
-    assert (position.today, position.volume, position.base_price) == (0, 2, 4010)
+    assert (position.today, position.volume, position.base_price) == (0, 2, 4012)
     table.turn()
     state = AccountState.objects.get(account=table.account)
     assert (state.trading_day, state.pre_balance) == (date(2024, 1, 3), statement.balance)
     assert services.reconcile(None, table.account.code) == []
+
+
+def test_the_evening_waits_for_a_settlement_price_until_the_next_day_opens(table: Bench) -> None:
+    table.placed("buy", "open", 4001.0, 2)
+    table.ticked(4010.0)
+    table.street.to(10.0, day=NEXT_DAY)  # 19:00: the next trading day, though nothing trades yet
+    table.turn()
+    assert not BalanceSnapshot.objects.exists()
+    table.street.to(12.01)  # 21:00:36, and no tick has come
+    table.turn()
+    statement = BalanceSnapshot.objects.get(account=table.account)
+    assert statement.prices == {RB: {"price": 4010.0, "source": "last"}}
 
 
 def test_settle_by_hand_and_undo_until_the_next_day_opens(table: Bench) -> None:

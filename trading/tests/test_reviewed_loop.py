@@ -210,7 +210,7 @@ def test_a_day_is_settled_at_its_last_price_however_fast_it_ended(table: Bench) 
     table.placed("buy", "open", 4001.0, 1)
     table.street.tick(4015.0)
     table.street.to(12.1, day=NEXT_DAY)
-    table.street.tick(4020.0)
+    table.street.tick(4020.0, pre_settlement=nan)
     table.turn()
     assert BalanceSnapshot.objects.get().prices == {RB: {"price": 4015.0, "source": "last"}}
 

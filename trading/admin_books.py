@@ -16,7 +16,7 @@ from quantsite.web.retold import retold
 from trading.account_models import ControlGroup, Desk
 from trading.account_page import account_url
 from trading.admin_base import AccountRowAdmin, VisibleAccountFilter
-from trading.admin_format import moment, money, percent, signed, tone
+from trading.admin_format import NOTHING, moment, money, percent, signed, tone
 from trading.ledger_models import BalanceSnapshot, CashEntry
 from trading.order_models import AccountCommand
 from trading.statement_page import page_context
@@ -141,7 +141,7 @@ class AccountCommandAdmin(AccountRowAdmin):
         "id",
         "shown_account",
         "kind",
-        "order",
+        "shown_order",
         "status",
         "shown_reason",
         "actor",
@@ -149,7 +149,7 @@ class AccountCommandAdmin(AccountRowAdmin):
         "shown_done",
     ]
     list_filter = [VisibleAccountFilter, ("kind", ChoicesDropdownFilter), ("status", ChoicesDropdownFilter)]
-    list_select_related = ["account", "actor", "order"]
+    list_select_related = ["account", "actor", "order__instrument"]
     search_fields = ["=id", "account__code", "=order__id", "request_id"]
     ordering = ["-id"]
 
@@ -157,6 +157,15 @@ class AccountCommandAdmin(AccountRowAdmin):
     def shown_account(self, row: AccountCommand) -> str:
         """Whose."""
         return row.account.code
+
+    @display(description=pgettext_lazy("trading", "Order"), ordering="order")
+    def shown_order(self, row: AccountCommand) -> str:
+        """The order that it is about, a dash where it is about none."""
+        order = row.order
+        if order is None:
+            return NOTHING
+        side = f"{order.get_direction_display()} {order.get_offset_display()}"
+        return f"#{order.pk} {side} {order.volume} {order.instrument.code}"
 
     @display(description=pgettext_lazy("order", "Reason"))
     def shown_reason(self, row: AccountCommand) -> str:

@@ -37,9 +37,10 @@ SETTLED = {FIRST: Decimal(12310), SECOND: Decimal(12620)}
 CAPITAL = Decimal(5_000_000)
 CODE = "RUBBER"
 MARKET_SECONDS = 22_500
-SHORTEST_SECONDS, LONGEST_SECONDS = 22, 45
-WANTED = 350
-"""So many orders and cancels are tried for, as far as the machine works them off in time."""
+SHORTEST_SECONDS, LONGEST_SECONDS = 22, 150
+"""Of ours, for the record: half a minute where nobody else uses the machine."""
+WANTED = 400
+"""So many orders and cancels are tried for."""
 LAST_ORDER = int(datetime(2018, 10, 9, 14, 50, tzinfo=SHANGHAI).timestamp() * 1e9)
 """Some orders still work when the day ends."""
 PACE_SECONDS = 0.02
@@ -101,7 +102,7 @@ def test_a_trading_day_of_real_ticks_adds_up_to_the_cent(
     desk.wait(lambda: listener.fold.snapshots, "the socket's snapshot")
     trader = work(desk, client, shared_data)
     placed = client.pages("orders/", account=CODE)
-    assert len(placed) == trader.placed > 80
+    assert len(placed) == trader.placed > 100
     check_marked(desk, client)
     settle(desk, officer)
 
@@ -143,7 +144,7 @@ def speed_for(client: Client) -> int:
     began = time.monotonic()
     for _number in range(5):
         client.get(f"trading-accounts/{CODE}/")
-    order_seconds = PACE_SECONDS + 2.5 * (time.monotonic() - began) / 5
+    order_seconds = PACE_SECONDS + 2 * (time.monotonic() - began) / 5
     seconds = min(max(WANTED * order_seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
     return round(MARKET_SECONDS / seconds)
 
@@ -166,7 +167,7 @@ def settle(desk: Processes, officer: Client) -> None:
 
 def check_variety(orders: dict[int, Row], fills: list[Row], trader: Trader) -> None:
     """The day held what can happen to orders; else the test would prove little."""
-    assert len(fills) > 50
+    assert len(fills) > 40
     assert trader.cancelled > 3
     assert {row["offset"] for row in fills} == {"open", "close", "close_today"}
     assert {orders[row["order"]]["type"] for row in fills} == {"limit", "fak", "fok", "stop"}

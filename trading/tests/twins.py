@@ -15,6 +15,7 @@ OF_ITS_OWN = ("id", "account", "order", "seq", "updated_seq", "created_at")
 OF_THE_MOMENT = (
     *("submitted_at", "finished_at", "traded_at"),
     *("last_price", "position_profit", "open_profit", "balance", "available", "risk_degree"),
+    "reason_text",  # it may tell what is available
 )
 """What moves with the market."""
 

@@ -81,6 +81,7 @@ class Keeper:
         self.committed = self.state.last_seq
         self.told = funds_shape(self.state)
         self.broker = broker_terms(self.account)
+        self.pre_settlements: dict[str, float] = dict(self.state.positions.get(PRE, {}))
         self.settled_day, self.book = read_book(self.account, self.state.trading_day, self.broker, self.facts)
         self.orders = {row.pk: track(row) for row in Order.objects.kept_by(self.account)}
         for code in self.working_codes():
@@ -152,6 +153,9 @@ class Keeper:
             raise ValueError("no trading day runs yet")
         cost(self.book, code, day, self.facts)
         self._costed.add(code)
+        before = self.pre_settlements.get(code)
+        if before is not None and self.settled_day != day:  # told before a restart, when nothing asked for it
+            self.book.set_pre_settlement(code, before)
 
     def knows(self, code: str) -> bool:
         """Whether an instrument is costed by the terms of the running day."""
@@ -377,7 +381,7 @@ class Keeper:
 
         After its settlement they are the day's own settlement prices, which the book carries with the lots.
         """
-        self.pre_settlements: dict[str, float] = dict(self.state.positions.get(PRE, {}))
+        self.pre_settlements = dict(self.state.positions.get(PRE, {}))
         running = self.settled_day != self.trading_day
         for code, price in self.pre_settlements.items():
             if running and code in self.book.known:

@@ -12,6 +12,7 @@ from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY
 from trading import services
 from trading.choices import CommandStatus
+from trading.facts import Facts
 from trading.models import AccountEvent, AccountState, BalanceSnapshot, Fill, Order, Position, TradingAccount
 from trading.shapes import account_shape, fill_shape, order_shape, position_shape
 from trading.tests.loop_bench import HC, RB, Bench, bench
@@ -241,6 +242,21 @@ def test_a_settlement_undone_leaves_the_account_as_it_was(table: Bench) -> None:
     table.ticked(4000.0)
     assert account_shape(_fresh(table))["funds"] == before
     assert services.reconcile(None, table.account.code) == []
+
+
+def test_a_restart_before_the_first_lot_keeps_the_previous_settlement_price(table: Bench) -> None:
+    order = table.placed("buy", "open", 3990.0, 1)
+    services.cancel_order(None, order.pk)
+    table.turn()
+    table.restart()
+    table.placed("buy", "open", 4001.0, 2)
+    position = Position.objects.get(account=table.account)
+    assert position.margin == position.volume * Decimal(4000) * 10 * Decimal(str(_margin_rate()))
+    assert services.reconcile(None, table.account.code) == []
+
+
+def _margin_rate() -> float:
+    return Facts().terms(RB, date(2024, 1, 2)).margins.long_by_money
 
 
 def test_lots_of_a_contract_end_with_the_settlement_of_its_last_day(table: Bench) -> None:

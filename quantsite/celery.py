@@ -16,6 +16,7 @@ from celery import Celery, signals
 from django.conf import settings
 from django.db import connections
 
+from quantsite import file_broker
 from quantsite.web import request_id
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantsite.settings")
@@ -54,6 +55,7 @@ def make_folders() -> None:
 
 
 make_folders()
+file_broker.use()
 app = Celery("quantsite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = beat_schedule()

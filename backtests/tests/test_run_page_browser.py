@@ -19,7 +19,7 @@ CLIPPED = """() => [...document.querySelectorAll('.bt-tiles .qs-tile-value')].fl
   const tile = value.closest('.qs-tile');
   return value.scrollWidth > value.clientWidth || tile.scrollWidth > tile.clientWidth ? [value.textContent] : [];
 })"""
-TABS = 60
+TABS = 80
 
 
 def _page_of(run: BacktestRun) -> str:

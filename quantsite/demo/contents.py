@@ -67,11 +67,14 @@ def _make_person(name: str, role: str) -> Credentials:
 
 def make_account() -> bool:
     """The simulated account of the demo, granted to its trader, and a contract for it; False where it is there."""
-    marketdata.subscribe_symbol(None, ensure_instrument(traded_instrument(), timezone.localdate()))
+    instrument = ensure_instrument(traded_instrument(), timezone.localdate())
+    trader = User.objects.get(username=BOB)
+    marketdata.subscribe_symbol(None, instrument)
+    marketdata.subscribe_symbol(trader, instrument)  # his quote page shows it
     new = not TradingAccount.objects.filter(code=ACCOUNT).exists()
     if new:
         trading.add_account(None, ACCOUNT, capital=CAPITAL, name="Demo")
-    trading.grant_account(None, ACCOUNT, User.objects.get(username=BOB), TRADE)
+    trading.grant_account(None, ACCOUNT, trader, TRADE)
     return new
 
 

@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         _say("the ledger once more, interpreted: what is compiled must do what stands in the source")
         code = _interpreted(reports[1]) or code
         _say("the smoke tests on the embedded default")
-        code = _pytest(*SPREAD, "-m", "embedded", f"--junitxml={reports[2]}", size="embedded") or code
+        code = _pytest(*SPREAD, "-m", "embedded and not soak", f"--junitxml={reports[2]}", size="embedded") or code
         code = _coverage() or code
         _close(reports)
     return code

@@ -94,6 +94,7 @@ class Keeper:
 
     def rebuild(self, without: BalanceSnapshot) -> None:
         """The book as it stood before a settlement that is being undone."""
+        self._costed.clear()  # a fresh book knows no terms but those of its fills
         self.settled_day, self.book = read_book(self.account, self.trading_day, self.broker, self.facts, without)
         self._reprice()
 

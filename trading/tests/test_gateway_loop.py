@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ from marketdata.live_models import InstrumentFeed
 from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY
 from trading import services
-from trading.choices import CommandStatus
+from trading.choices import CommandKind, CommandStatus
 from trading.facts import Facts
+from trading.inbox import enqueue
 from trading.models import AccountEvent, AccountState, BalanceSnapshot, Fill, Order, Position, TradingAccount
 from trading.shapes import account_shape, fill_shape, order_shape, position_shape
 from trading.tests.loop_bench import HC, RB, Bench, bench
@@ -269,6 +271,20 @@ def test_lots_of_a_contract_end_with_the_settlement_of_its_last_day(table: Bench
     assert (Position.objects.count(), funds["margin"], statement.rows[0]["volume"]) == (0, 0, 2)
     assert statement.position_profit == 2 * 10 * 4
     assert services.reconcile(None, table.account.code) == []
+
+
+def test_an_instrument_without_lots_is_traded_again_after_an_undone_settlement(table: Bench) -> None:
+    resting = table.placed("buy", "open", 3990.0, 1)
+    services.cancel_order(None, resting.pk)
+    table.turn()
+    for verb in (CommandKind.SETTLE, CommandKind.UNDO_SETTLEMENT):
+        last = BalanceSnapshot.objects.first()
+        payload: dict[str, Any] = {"prices": {}, "day": None} if last is None else {"snapshot": last.pk}
+        enqueue(None, table.account, verb, payload=payload)
+        table.turn()
+    assert BalanceSnapshot.objects.get().undone_at is not None
+    order = table.placed("buy", "open", 4001.0, 2)
+    assert (order.status, order.reason_code) == ("filled", "")
 
 
 def test_no_settlement_is_undone_after_the_next_day_has_opened(table: Bench) -> None:

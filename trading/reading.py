@@ -15,9 +15,6 @@ from trading.shapes import FUNDS, Shape, account_shape, funds_shape, position_sh
 if TYPE_CHECKING:
     from accounts.models import User
 
-VOLUMES = ("volume", "today")
-"""Columns of a position that do not move with the market."""
-
 ATTEMPTS = 5
 """So often an account is read that trades while it is being read."""
 DUST = 1e-4

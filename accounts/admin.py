@@ -20,12 +20,21 @@ from accounts import rules, services
 from accounts.admin_base import AuditedModelAdmin, actor_of, find_row, nobody, run_dialog
 from accounts.admin_forms import NewPasswordForm, NewUserForm, PermissionChoiceField, ReasonForm, RolesForm
 from accounts.admin_leases import LeaseAdmin
+from accounts.admin_proposals import ProposalAdmin
 from accounts.admin_watch import AccessAttemptAdmin, AlarmAdmin, AuditEntryAdmin
 from accounts.models import User
 from accounts.roles import ROLES, shown_role
 from quantsite.common.errors import RefusedError
 
-__all__ = ["AccessAttemptAdmin", "AlarmAdmin", "AuditEntryAdmin", "GroupAdmin", "LeaseAdmin", "UserAdmin"]
+__all__ = [
+    "AccessAttemptAdmin",
+    "AlarmAdmin",
+    "AuditEntryAdmin",
+    "GroupAdmin",
+    "LeaseAdmin",
+    "ProposalAdmin",
+    "UserAdmin",
+]
 
 # Tokens are credentials: nobody reads or edits those rows here.
 for model in (OutstandingToken, BlacklistedToken, Group):

@@ -24,6 +24,7 @@ from accounts import services
 from accounts.admin_base import ReadOnlyModelAdmin, actor_of, find_row, run_dialog
 from accounts.admin_forms import NoteForm
 from accounts.alarms import KINDS, shown_subject
+from accounts.audit_words import verb_word
 from accounts.models import Alarm, AuditCheck, AuditEntry, Severity
 
 # Axes keeps the forms that came with a login: its own pages would show them.
@@ -37,7 +38,7 @@ ACKNOWLEDGE = {"title": _("Take this alarm"), "form_class": NoteForm, "form_subm
 class AuditEntryAdmin(ReadOnlyModelAdmin):
     """The audit trail, newest first, with the result of the last check above it."""
 
-    list_display = ["seq", "created_at", "actor_name", "verb", "object_type", "object_text", "request_id"]
+    list_display = ["seq", "created_at", "actor_name", "shown_verb", "object_type", "object_text", "request_id"]
     list_filter = [
         ("created_at", RangeDateTimeFilter),
         ("verb", FieldTextFilter),
@@ -50,6 +51,7 @@ class AuditEntryAdmin(ReadOnlyModelAdmin):
         "seq",
         "created_at",
         "actor_name",
+        "shown_verb",
         "verb",
         "object_type",
         "object_id",
@@ -60,7 +62,7 @@ class AuditEntryAdmin(ReadOnlyModelAdmin):
         "hash",
         "prev_hash",
     ]
-    readonly_fields = ["shown_before", "shown_after"]
+    readonly_fields = ["shown_verb", "shown_before", "shown_after"]
     # A count over millions of rows would cost more than the page.
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -70,6 +72,11 @@ class AuditEntryAdmin(ReadOnlyModelAdmin):
         """The list, and what the last check said."""
         last = AuditCheck.objects.order_by("-id").first()
         return super().changelist_view(request, {"audit_check": last, **(extra_context or {})})  # type: ignore[no-any-return]
+
+    @display(description=_("What"), ordering="verb")
+    def shown_verb(self, entry: AuditEntry) -> SafeString:
+        """The verb in words, with the verb itself to be found by."""
+        return format_html('<span title="{}">{}</span>', entry.verb, verb_word(entry.verb))
 
     @display(description=_("Before"))
     def shown_before(self, entry: AuditEntry) -> SafeString:

@@ -4,7 +4,7 @@ The query says no (a name that is null) exactly where ``tokens.DeskAuthenticatio
 ``permissions.DenyUnlessGranted`` would.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
@@ -15,21 +15,25 @@ from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, Ou
 
 from accounts.models import User
 from accounts.tokens import EPOCH, LOGIN, DeskAuthentication, login_entry
-from quantsite.web.fast_reads import Claims
+from quantsite.web.fast_request import Claims
 
 _HELD = f"""
   SELECT t.app_label || '.' || p.codename
-  FROM {Permission._meta.db_table} p JOIN {ContentType._meta.db_table} t ON t.id = p.content_type_id
-  WHERE p.codename IN (%s) AND (p.id IN (
-    SELECT g.permission_id FROM {User.groups.through._meta.db_table} m
-    JOIN {Group.permissions.through._meta.db_table} g ON g.group_id = m.group_id WHERE m.user_id = %%(user)s
-  ) OR p.id IN (
-    SELECT d.permission_id FROM {User.user_permissions.through._meta.db_table} d WHERE d.user_id = %%(user)s
-  ))"""
+  FROM {ContentType._meta.db_table} t JOIN {Permission._meta.db_table} p ON p.content_type_id = t.id
+  WHERE %s AND (
+    EXISTS (
+      SELECT FROM {User.groups.through._meta.db_table} m
+      JOIN {Group.permissions.through._meta.db_table} g ON g.group_id = m.group_id
+      WHERE m.user_id = %%(user)s AND g.permission_id = p.id
+    ) OR EXISTS (
+      SELECT FROM {User.user_permissions.through._meta.db_table} d
+      WHERE d.user_id = %%(user)s AND d.permission_id = p.id
+    )
+  )"""
 _PERSON = f"""
   SELECT u.id, u.username, u.is_superuser, ARRAY({_HELD}) AS held
   FROM {User._meta.db_table} u
-  WHERE u.id = %%(user)s AND u.is_active AND u.login_epoch = %%(epoch)s AND upper(md5(u.password)) = %%(password)s
+  WHERE u.id = %%(user)s AND u.is_active AND u.login_epoch = %%(epoch)s AND md5(u.password) = %%(password)s
     AND NOT EXISTS (
       SELECT FROM {OutstandingToken._meta.db_table} o JOIN {BlacklistedToken._meta.db_table} b ON b.token_id = o.id
       WHERE o.jti = %%(login)s
@@ -41,8 +45,26 @@ def caller(*permissions: str) -> str:
 
     :func:`holds` asks for one of them.
     """
-    codenames = ", ".join(f"'{name.partition('.')[2]}'" for name in permissions)
-    return f"caller AS MATERIALIZED ({_PERSON % codenames})"
+    wanted = " AND ".join(
+        f"{column} IN ({_quoted(words)})"
+        for column, words in zip(("t.app_label", "t.model", "p.codename"), _words_of(permissions), strict=True)
+    )
+    return f"caller AS MATERIALIZED ({_PERSON % wanted})"
+
+
+def _words_of(permissions: Sequence[str]) -> Iterator[set[str]]:
+    """Apps, models and codenames of permissions: the first two narrow what the server looks through.
+
+    A codename ends with the name of its model, as Django forms it.
+    """
+    apps, codenames = zip(*(name.split(".") for name in permissions), strict=True)
+    yield set(apps)
+    yield {codename.rpartition("_")[2] for codename in codenames}
+    yield set(codenames)
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in sorted(words))
 
 
 def holds(permission: str) -> str:
@@ -63,7 +85,7 @@ def claims_of(raw: bytes) -> Claims | None:
     values: Mapping[str, Any] = {
         "user": int(str(user)),
         "epoch": epoch,
-        "password": password,
+        "password": password.lower(),  # md5() of the database writes small letters
         "login": login_entry(login) if login else "",
     }
     return Claims(values, float(token["exp"]))

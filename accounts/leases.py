@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Lease
 from quantsite.common.errors import ConflictError
+from quantsite.web.patient import answers_within
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,9 @@ SECONDS = 10.0
 RENEW_SECONDS = 1.0
 MARGIN_SECONDS = 2.0
 """A holder that cannot renew stops this long before the end: clocks drift, and a write may be under way."""
+
+ANSWER_SECONDS = 4.0
+"""So long a renewal waits for a database that says nothing: there is time for another one on a new connection."""
 
 WATCH_SECONDS = 0.2
 
@@ -156,8 +160,9 @@ class LeaseKeeper:
 
     def _renew(self) -> None:
         try:
-            while not self._done.wait(min(RENEW_SECONDS, self.held.seconds / 4)):
-                self._try()
+            with answers_within(min(ANSWER_SECONDS, self.held.seconds / 2)):
+                while not self._done.wait(min(RENEW_SECONDS, self.held.seconds / 4)):
+                    self._try()
         finally:
             connection.close()
 

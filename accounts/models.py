@@ -4,10 +4,10 @@ from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from quantsite.common.texts import respoken
+from quantsite.web.retold import retold_values
 
 
 class User(AbstractUser):
@@ -182,7 +182,7 @@ class Alarm(models.Model):
     def shown_text(self) -> str:
         """The sentence in the reader's language."""
         text = gettext(self.text)
-        return text % {name: respoken(value) for name, value in self.values.items()} if self.values else text
+        return text % retold_values(self.values) if self.values else text
 
 
 class Lease(models.Model):
@@ -205,3 +205,56 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.holder or '-'}"
+
+
+class ProposalStatus(models.TextChoices):
+    """Where a proposal stands; an open one past its time is expired, whoever looks."""
+
+    OPEN = "open", pgettext_lazy("proposal", "waiting")
+    APPROVED = "approved", pgettext_lazy("proposal", "approved")
+    REFUSED = "refused", pgettext_lazy("proposal", "refused")
+    WITHDRAWN = "withdrawn", pgettext_lazy("proposal", "withdrawn")
+    EXPIRED = "expired", pgettext_lazy("proposal", "expired")
+    STALE = "stale", pgettext_lazy("proposal", "overtaken")
+
+
+class Proposal(models.Model):
+    """A change that needs a second person. ``before`` is what stood when it was proposed, ``after`` what is to stand.
+
+    ``kind`` names who applies it (``proposals.py``), ``target`` what it is about, in that kind's own words.
+    """
+
+    kind = models.CharField(_("what"), max_length=32)
+    target = models.CharField(_("of"), max_length=200)
+    before = models.JSONField(_("before"), null=True)
+    after = models.JSONField(_("after"), null=True)
+    reason = models.TextField(_("reason"))
+    status = models.CharField(_("state"), max_length=10, choices=ProposalStatus.choices, default=ProposalStatus.OPEN)
+    proposed_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("proposed by"))
+    proposed_at = models.DateTimeField(_("proposed at"))
+    expires_at = models.DateTimeField(_("expires at"))
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
+    )
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
+    decision_reason = models.TextField(_("why it was decided so"), blank=True)
+
+    class Meta:
+        verbose_name = _("proposal")
+        verbose_name_plural = _("proposals")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        permissions = [("approve_proposal", _("Can approve and refuse proposals of others"))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "target"], condition=models.Q(status="open"), name="accounts_proposal_one_open"
+            ),
+            models.CheckConstraint(  # "not decided_by" alone would let an approval by nobody pass
+                condition=~models.Q(status__in=("approved", "refused"))
+                | (models.Q(decided_by__isnull=False) & ~models.Q(decided_by=models.F("proposed_by"))),
+                name="accounts_proposal_two_persons",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.kind} {self.target}"

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_POST
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
+from accounts import audit_words
 from accounts.admin_base import AuditedModelAdmin, actor_of, nobody
 from backtests import services
 from backtests.admin_compare import CompareAdmin
@@ -32,6 +33,7 @@ from backtests.admin_forms import (
     new_run_form,
     parameter_fields,
 )
+from backtests.audit_words import DEEDS, THINGS
 from backtests.broadcast import states_of
 from backtests.domain.statistics_annual import known_annual_days
 from backtests.models import BacktestRun, RunStatus
@@ -45,8 +47,11 @@ from backtests.run_report import bars_of
 from quantsite.common.errors import MissingError, RuleError
 from quantsite.web.csp import use_report_policy
 from quantsite.web.renderers import dumps
+from strategies import registry
 
 RunView = Callable[[HttpRequest, BacktestRun], HttpResponseBase]
+
+audit_words.name(THINGS, DEEDS)
 
 
 @admin.register(BacktestRun)
@@ -172,7 +177,8 @@ class BacktestRunAdmin(CompareAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
         """The form; its one button runs."""
-        return super().add_view(request, form_url, {**(extra_context or {}), "title": _t("New backtest")})
+        known = {"title": _t("New backtest"), "broken_strategies": registry.broken()}
+        return super().add_view(request, form_url, {**(extra_context or {}), **known})
 
     @property
     def conditional_fields(self) -> dict[str, str]:

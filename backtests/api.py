@@ -1,6 +1,5 @@
 """REST: backtests/."""
 
-from inspect import getdoc
 from typing import Any
 
 import django_filters
@@ -29,12 +28,17 @@ from backtests.serializers import (
     RunRequestSerializer,
     RunSerializer,
     ShareSerializer,
-    StrategySerializer,
 )
 from quantsite.web.csp import use_report_policy
 from quantsite.web.pagination import NewestFirstCursor
 from quantsite.web.renderers import OrjsonRenderer
 from strategies import registry
+from strategies.library_serializers import (
+    BrokenStrategySerializer,
+    LibrarySerializer,
+    StrategySerializer,
+    strategy_document,
+)
 
 ANNUAL_DAYS = OpenApiParameter(
     "annual_days", int, enum=[252, 242], description="days in a year of the standard statistics, 252 if left out"
@@ -213,21 +217,13 @@ class BacktestViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericV
         run = services.share_run(_caller(request), int(pk), body.receiver(), shared=shared)
         return Response(RunDetailSerializer(run).data)
 
-    @extend_schema(responses=StrategySerializer(many=True))
+    @extend_schema(responses=LibrarySerializer)
     @action(detail=False, filterset_class=None, pagination_class=None)
     def strategies(self, request: Request) -> Response:  # noqa: ARG002 - Django's signature
-        """The strategies that can be run, with their forms (the fastest first), legs and parameters."""
-        known = [
-            {
-                "name": name,
-                "description": getdoc(registry.get(name)) or "",
-                "forms": registry.forms(name),
-                "legs": registry.legs(name),
-                "parameters": registry.parameters(name),
-            }
-            for name in registry.names()
-        ]
-        return Response({"results": StrategySerializer(known, many=True).data, "next": None})
+        """The strategies that can be run, their forms with the fastest first, and users' broken ones."""
+        known = StrategySerializer([strategy_document(name) for name in registry.names()], many=True).data
+        broken = BrokenStrategySerializer(registry.broken(), many=True).data
+        return Response({"results": known, "next": None, "broken": broken})
 
     def _page(self, cursor: NewestFirstCursor, serializer: Any, rows: QuerySet[Any]) -> Response:
         page = cursor.paginate_queryset(rows, self.request, view=self)

@@ -16,5 +16,7 @@ class BacktestsConfig(AppConfig):
         """Let ``/metrics`` tell about backtests, and name the app's alarms."""
         import_module("backtests.metrics")
         import_module("backtests.alarms")
+        import_module("backtests.console.drift_block")
+        import_module("backtests.console.strategy_chart")
         import_module("backtests.optimise.admin")
         import_module("backtests.optimise.admin_walk")

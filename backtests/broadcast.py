@@ -4,7 +4,7 @@ Worker and web process share rows only (an in-process channel layer would not cr
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
@@ -13,7 +13,7 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError
 
 from backtests.models import RunQuerySet
-from backtests.topics import BACKTESTS, TOPICS, State
+from backtests.topics import BACKTESTS, TOPICS, State, Topic
 
 POLL_SECONDS = 0.5
 DELIVERY_SECONDS = 2.0
@@ -22,7 +22,10 @@ log = structlog.get_logger(__name__)
 
 
 class Listener(Protocol):
-    """A socket that wants to hear of runs."""
+    """A socket that wants to hear of runs or strategies."""
+
+    def topics(self) -> set[Topic]:
+        """What it listens to."""
 
     async def deliver(self, states: Mapping[str, list[State]]) -> None:
         """Take the states of all that may have changed, by topic; pick what is new and allowed."""
@@ -33,9 +36,9 @@ def states_of(runs: RunQuerySet) -> list[State]:
     return BACKTESTS.states(runs)
 
 
-def live_states() -> dict[str, list[State]]:
+def live_states(topics: Iterable[Topic] = TOPICS) -> dict[str, list[State]]:
     """Of each topic, by the name of its channel of all, what is open or has just come to its end."""
-    return {topic.every: topic.live() for topic in TOPICS}
+    return {topic.every: topic.live() for topic in topics}
 
 
 class RunHub:
@@ -62,12 +65,17 @@ class RunHub:
         while self._listeners:
             await asyncio.sleep(POLL_SECONDS)
             try:
-                states = await database_sync_to_async(live_states)()
+                states = await database_sync_to_async(live_states)(self._wanted())
             except DatabaseError:
                 log.warning("backtest sockets could not read the rows", exc_info=True)
                 continue
             for listener in list(self._listeners):
                 await self._deliver(listener, states)
+
+    def _wanted(self) -> list[Topic]:
+        """The topics that somebody listens to: rows of others are not read."""
+        wanted = set[Topic]().union(*(listener.topics() for listener in self._listeners))
+        return [topic for topic in TOPICS if topic in wanted]
 
     async def _deliver(self, listener: Listener, states: Mapping[str, list[State]]) -> None:
         """One socket that is closing, or whose reader has stopped, neither ends nor holds up the others."""

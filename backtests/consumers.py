@@ -1,9 +1,9 @@
-"""``/ws/tasks/``: how backtests, optimisations and walk-forwards get on.
+"""``/ws/tasks/``: how backtests, optimisations, walk-forwards and strategies get on.
 
 Channels: ``backtests`` (own and shared runs) and ``backtest:<id>``, ``optimizations`` and ``optimization:<id>``,
-``walk-forwards`` and ``walk-forward:<id>``. After ``{"op": "subscribe", "channels": [...]}``
-each channel sends one ``snapshot`` (seq 0), then an ``update`` for every change, seq 1, 2, 3 ...; a channel
-that is refused, or is refused from some moment on, sends one ``error`` and is over.
+``walk-forwards`` and ``walk-forward:<id>``, ``strategies`` and ``strategy:<id>``. After
+``{"op": "subscribe", "channels": [...]}`` each channel sends one ``snapshot`` (seq 0), then an ``update`` for every
+change, seq 1, 2, 3 ...; a channel that is refused, or is refused from some moment on, sends one ``error`` and is over.
 """
 
 import time
@@ -17,8 +17,7 @@ from django.urls import path
 from accounts.audit import record_refusal
 from accounts.models import User
 from backtests.broadcast import hub
-from backtests.models import VIEW
-from backtests.topics import State, Topic, topic_of
+from backtests.topics import TOPICS, State, Topic, topic_of
 from quantsite.common.errors import MissingError, RuleError
 from quantsite.web.sockets import ConsoleConsumer
 
@@ -56,11 +55,15 @@ class TasksConsumer(ConsoleConsumer):
         hub().remove(self)
 
     def may_listen(self) -> bool:
-        """Whether the user's role includes backtests."""
-        return bool(self.scope["user"].has_perm(f"backtests.{VIEW}"))
+        """Whether the user's role includes any of the topics; each channel asks for its own."""
+        return any(self.scope["user"].has_perm(topic.permission) for topic in TOPICS)
+
+    def topics(self) -> set[Topic]:
+        """What its channels are about."""
+        return {channel.topic for channel in self.channels.values()}
 
     def refused(self) -> None:
-        """A role without backtests asked to listen: the audit trail has it."""
+        """A role without any of the topics asked to listen: the audit trail has it."""
         record_refusal(self.scope["user"], "tasks.listen")
 
     async def op_subscribe(self, message: Mapping[str, Any]) -> None:
@@ -85,8 +88,8 @@ class TasksConsumer(ConsoleConsumer):
 
     async def deliver(self, states: Mapping[str, list[State]]) -> None:
         """Send what is new on each channel, after asking again who may see it."""
-        by_id = {every: {state["run"]: state for state in rows} for every, rows in states.items()}
-        news = {name: channel.news(by_id[channel.topic.every]) for name, channel in self.channels.items()}
+        by_id = {topic: {state[topic.key]: state for state in states.get(topic.every, ())} for topic in self.topics()}
+        news = {name: channel.news(by_id[channel.topic]) for name, channel in self.channels.items()}
         asked = self._asked(news)
         if time.monotonic() >= self.recheck_at:
             self.recheck_at = time.monotonic() + RECHECK_SECONDS
@@ -117,14 +120,14 @@ class TasksConsumer(ConsoleConsumer):
     async def _open(self, name: str, identifier: Any) -> None:
         try:
             channel = _Channel(*topic_of(name))
-            states = await database_sync_to_async(self._snapshot)(channel.topic, channel.run_id)
+            states, more = await database_sync_to_async(self._snapshot)(channel.topic, channel.run_id)
         except RuleError as error:
             data = {"code": error.code, "detail": error.text, "fields": error.fields}
             await self.send_message("error", channel=name, data=data, identifier=identifier)
             return
-        channel.sent = {state["run"]: state for state in states}
+        channel.sent = {state[channel.topic.key]: state for state in states}
         self.channels[name] = channel
-        data = states if channel.run_id is None else states[0]
+        data = states if channel.run_id is None else {**states[0], **more}
         await self.send_message("snapshot", channel=name, seq=0, data=data)
 
     async def _drop(self, name: str) -> None:
@@ -137,20 +140,34 @@ class TasksConsumer(ConsoleConsumer):
         channel = self.channels.get(name)
         if channel is None:
             return
-        for state in states:
+        if channel.topic.together and channel.run_id is None and len(states) > 1:
             channel.seq += 1
-            channel.sent[state["run"]] = state
-            await self.send_message("update", channel=name, seq=channel.seq, data=state)
+            channel.sent.update({state[channel.topic.key]: state for state in states})
+            await self.send_message("update", channel=name, seq=channel.seq, data=states)
+            return
+        for state in states:
+            number, more = state[channel.topic.key], {}
+            if channel.run_id is not None:
+                more = await database_sync_to_async(channel.topic.more)(state, channel.sent.get(number))
+            channel.seq += 1
+            channel.sent[number] = state
+            await self.send_message("update", channel=name, seq=channel.seq, data={**state, **more})
 
-    def _snapshot(self, topic: Topic, run_id: int | None) -> list[State]:
-        """The newest visible rows, or the one. Raises ``MissingError`` for one that is not visible."""
-        rows = topic.visible(_user(self.scope))
+    def _snapshot(self, topic: Topic, run_id: int | None) -> tuple[list[State], State]:
+        """The newest visible rows, or the one and what its channel tells besides.
+
+        Raises ``MissingError`` for a row that is not visible, and for a topic that the role does not include.
+        """
+        user = _user(self.scope)
+        rows = topic.visible(user)
         if run_id is None:
-            return topic.states(rows.filter(pk__in=rows.order_by("-pk").values("pk")[:SNAPSHOT_RUNS]))
+            if not user.has_perm(topic.permission):
+                raise MissingError("unknown_channel", f"There is no channel {topic.every} for you")
+            return topic.states(rows.filter(pk__in=rows.order_by("-pk").values("pk")[:SNAPSHOT_RUNS])), {}
         states = topic.states(rows.filter(pk=run_id))
         if not states:
             raise MissingError("unknown_channel", f"There is no channel {topic.one}{run_id} for you")
-        return states
+        return states, topic.more(states[0], None)
 
     def _visible(self, asked: Mapping[Topic, set[int]]) -> dict[Topic, set[int]]:
         """Which of the rows the user may see at this moment."""

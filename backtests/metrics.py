@@ -8,11 +8,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from backtests.models import BacktestRun, RunStatus
+from backtests.models import BacktestRun, DriftReport, RunStatus
 from backtests.optimise.models import OptimizationRun
 from quantsite.web.metrics import register_collector
 
 BUCKETS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+RECENT = timedelta(days=7)
+"""Days that were compared longer ago are no news of a strategy any more."""
+
 WINDOW = timedelta(hours=24)
 """Durations of older runs say nothing about the workers of today, and the scrape stays cheap."""
 
@@ -30,6 +33,30 @@ def backtest_metrics() -> Iterator[Metric]:
     yield GaugeMetricFamily("quantsite_backtest_queue_age_seconds", "Age of the oldest waiting run", value=age)
     yield _seconds()
     yield from _optimizations()
+    yield from _drift()
+
+
+def _drift() -> Iterator[Metric]:
+    """Days of strategies held against the backtester: by status, and unexplained differences of the newest day."""
+    reports = GaugeMetricFamily(
+        "quantsite_strategy_drift_days", "Compared days of strategies by status", labels=["status"]
+    )
+    counted = dict(DriftReport.objects.order_by().values_list("status").annotate(Count("pk")))
+    for status in RunStatus.values:
+        reports.add_metric([status], counted.get(status, 0))
+    yield reports
+    left = GaugeMetricFamily(
+        "quantsite_strategy_drift_unexplained",
+        "Unexplained differences of the newest compared day",
+        labels=["strategy"],
+    )
+    seen: set[str] = set()
+    newest = DriftReport.objects.filter(status=RunStatus.SUCCEEDED, finished_at__gt=Now() - RECENT)
+    for key, count in newest.order_by("-trading_day").values_list("instance__key", "unexplained"):
+        if key not in seen:
+            seen.add(key)
+            left.add_metric([key], count)
+    yield left
 
 
 def _optimizations() -> Iterator[Metric]:

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from backtests.drift.models import DriftReport
 from backtests.optimise.models import OptimizationRun
 from backtests.states import FINAL_STATES, LEASE, MAX_ATTEMPTS, OPEN_STATES, RunStatus
 from marketdata.models import Instrument
@@ -34,6 +35,7 @@ __all__ = [
     "BacktestRun",
     "BacktestRunGroupObjectPermission",
     "BacktestRunUserObjectPermission",
+    "DriftReport",
     "OptimizationRun",
     "RunQuerySet",
     "RunStatus",

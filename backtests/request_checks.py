@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from backtests.requests import CostOptions, RunRequest
 from backtests.rule_checks import check_form, check_rules
 from backtests.run_costs import cost_table
-from backtests.tick_checks import check_driven_by_ticks, check_ticks
+from backtests.tick_checks import check_driven_by_ticks, check_hosted, check_ticks
 from backtests.tick_days import TICK
 from marketdata.domain.intervals import interval_name, parse_interval
 from marketdata.models import BarCoverage, Instrument
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import sentences
 from strategies import registry
+from strategies.domain.forms import ANY_LEGS, fits
 
 T = TypeVar("T")
 
@@ -80,14 +81,15 @@ def check_request(request: RunRequest, *, ticks: bool = False) -> CheckedRequest
     faults = _Faults()
     parameters = faults.collect("parameters", lambda: _parameters(request))
     on_ticks = ticks and request.interval == TICK
+    hosted = request.rules.ticks and not on_ticks
     interval = TICK if on_ticks else faults.collect("interval", lambda: _interval(request))
     if parameters is not None:
-        faults.collect("form", lambda: (check_driven_by_ticks if on_ticks else check_form)(request))
+        faults.collect("form", lambda: _check_road(request, on_ticks=on_ticks, hosted=hosted, allowed=ticks))
         faults.collect("instrument", lambda: _check_legs(request))
     instruments = _instruments(request, faults)
     if interval:
         for instrument in instruments:
-            faults.collect("interval", partial(_check_data, request, instrument, interval))
+            faults.collect("interval", partial(_check_data, request, instrument, TICK if hosted else interval))
     for instrument in instruments:
         faults.collect("costs", partial(_check_costs, request, instrument))
     _check_money(request, faults)
@@ -96,6 +98,19 @@ def check_request(request: RunRequest, *, ticks: bool = False) -> CheckedRequest
     if faults.fields or interval is None or parameters is None:
         raise RuleError(faults.code, sentences(*faults.fields.values()), fields=faults.fields)
     return CheckedRequest(request, instruments, interval, parameters, request.costs.given())
+
+
+def _check_road(request: RunRequest, *, on_ticks: bool, hosted: bool, allowed: bool) -> None:
+    """Strategy, form and switches must fit the road: bars, every tick, or bars that decide and ticks that fill."""
+    if on_ticks:
+        check_driven_by_ticks(request)
+    elif hosted and not allowed:
+        text = _("ticks is for a single backtest: leave it out here.")
+        raise RuleError("not_on_ticks", text, fields={"ticks": text})
+    else:
+        check_form(request)
+        if hosted:
+            check_hosted(request)
 
 
 def _instruments(request: RunRequest, faults: _Faults) -> tuple[Instrument, ...]:
@@ -108,8 +123,11 @@ def _instruments(request: RunRequest, faults: _Faults) -> tuple[Instrument, ...]
 
 def _check_legs(request: RunRequest) -> None:
     """As many instruments as the strategy wants, none twice."""
-    codes, wanted = request.instruments, registry.get(request.strategy).legs
-    if wanted > 1 and len(codes) != wanted:
+    codes, wanted = request.instruments, registry.legs(request.strategy)
+    if wanted == ANY_LEGS and not fits(wanted, len(codes)):
+        text = _("%(strategy)s trades two instruments or more at once: name each of them.")
+        text %= {"strategy": request.strategy}
+    elif wanted > 1 and not fits(wanted, len(codes)):
         text = _("%(strategy)s trades %(wanted)d instruments, not %(given)d: name each of them.") % {
             "strategy": request.strategy,
             "wanted": wanted,
@@ -129,8 +147,7 @@ def _check_legs(request: RunRequest) -> None:
 
 def _parameters(request: RunRequest) -> dict[str, Any]:
     """The strategy's parameters, typed, defaults filled in."""
-    cls = registry.get(request.strategy)
-    return asdict(cls.Parameters.from_mapping(request.parameters))
+    return asdict(registry.parameters_of(request.strategy).from_mapping(request.parameters))
 
 
 def _instrument(code: str) -> Instrument:

@@ -15,12 +15,11 @@ from marketdata.models import Instrument, ProductSession
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import sentences
 from strategies import registry
-from strategies.domain.forms import forms
 
 
 def check_form(request: RunRequest) -> None:
     """The form must be one that the strategy can be driven in. Raises ``RuleError`` ``unknown_form``."""
-    known = [form.value for form in forms(registry.get(request.strategy))]
+    known = [form.value for form in registry.forms(request.strategy)]
     if not known:
         text = _("%(strategy)s decides on ticks only: ask for the interval tick.") % {"strategy": request.strategy}
         raise RuleError("ticks_only", text, fields={"interval": text})
@@ -45,7 +44,7 @@ def check_rules(request: RunRequest, instruments: Sequence[Instrument], interval
         "expiry": _expiry_fault(instruments) if rules.expiry else "",
         "sessions": _sessions_fault(rules.sessions, instruments, interval) if rules.sessions != Sessions.ALL else "",
     }
-    if interval != TICK:
+    if interval != TICK and not rules.ticks:
         faults |= {name: _only_on_ticks(name) for name in ON_TICKS & rules.given().keys()}
     found = {name: text for name, text in faults.items() if text}
     if found:
@@ -53,7 +52,8 @@ def check_rules(request: RunRequest, instruments: Sequence[Instrument], interval
 
 
 def _only_on_ticks(name: str) -> str:
-    return _("%(name)s is for runs on ticks: leave it out on bars.") % {"name": name}
+    text = _("%(name)s is for runs on ticks: leave it out on bars, or give ticks along with it.")
+    return text % {"name": name}
 
 
 def _lone_limit_fault() -> str:

@@ -66,6 +66,10 @@ _TEXTS: dict[str, tuple[Promise, Promise]] = {
     ),
     "sessions": (_("Sessions"), _("Decide and trade in the day session or in the night session only.")),
     "seed": (_("Seed"), _("Of everything random: the same seed gives the same run.")),
+    "ticks": (
+        _("Fill on ticks"),
+        _("Bars decide, recorded ticks fill: the strategy is driven as live, on bars that the ticks close."),
+    ),
     "latency_ms": (_("Latency, ms"), _("On ticks: how long an order or a cancel takes to the exchange.")),
     "ignore_queue": (_("No queue"), _("On ticks: nobody is ahead of a resting order at its price.")),
 }

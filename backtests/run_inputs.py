@@ -11,7 +11,7 @@ from backtests.requests import CostOptions
 from backtests.rule_options import rules_from
 from backtests.run_costs import cost_table
 from backtests.run_legs import Asked, data_hash_of, instruments_of
-from backtests.tick_days import TICK, minutes_of
+from backtests.tick_days import bars_built, built_interval
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import from_day_number
 from marketdata.models import Instrument
@@ -63,8 +63,11 @@ def inputs_of(run: Asked) -> RunInputs:
 
 def _leg(instrument: Instrument, run: Asked, rules: Rules) -> tuple[Leg, str]:
     """One leg and the data hash of its bars. Raises ``RuleError``."""
-    read = minutes_of(instrument, run.start, run.end) if run.interval == TICK else None
-    bars, data_hash = read or load(instrument, run.interval, run.start, run.end)
+    built = built_interval(run.interval, run.rules)
+    if built is None:
+        bars, data_hash = load(instrument, run.interval, run.start, run.end)
+    else:
+        bars, data_hash = bars_built(instrument, built, run.start, run.end)
     if not len(bars):
         raise RuleError("no_bars", f"{instrument.code} has no {run.interval} bars in this period.")
     costs = cost_table(instrument, CostOptions.from_mapping(run.costs))

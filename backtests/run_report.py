@@ -12,7 +12,7 @@ from backtests.models import BacktestRun
 from backtests.reports.report_input import ReportInput
 from backtests.result_rows import read_days, read_fills
 from backtests.run_legs import data_hash_of, instruments_of
-from backtests.tick_days import TICK, minutes_of, tick_hash
+from backtests.tick_days import bars_built, built_interval, tick_hash
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.intervals import parse_interval
@@ -27,19 +27,20 @@ DATA_CHANGED = gettext_noop("The stored bars have changed since this run: the pr
 def bars_of(run: BacktestRun) -> tuple[BarSeries, ...]:
     """The bars of the run's period as they are stored now, of each of its instruments, the first one first.
 
-    Of a run on ticks the minutes that they make.
+    Of a run on ticks the bars that they make.
 
     Raises ``RuleError`` for an instrument that is gone.
     """
-    if run.interval == TICK:
-        return (minutes_of(run.instrument, run.start, run.end)[0],)
-    return tuple(load(instrument, run.interval, run.start, run.end)[0] for instrument in instruments_of(run))
+    built, instruments = built_interval(run.interval, run.rules), instruments_of(run)
+    if built is not None:
+        return tuple(bars_built(instrument, built, run.start, run.end)[0] for instrument in instruments)
+    return tuple(load(instrument, run.interval, run.start, run.end)[0] for instrument in instruments)
 
 
 def _data_hash(run: BacktestRun, bars: Sequence[BarSeries]) -> str:
     """The data hash of the run's data as they are stored now; ``bars`` are those of today."""
-    if run.interval == TICK:
-        return tick_hash(run.instrument, run.start, run.end)
+    if built_interval(run.interval, run.rules) is not None:
+        return data_hash_of([tick_hash(instrument, run.start, run.end) for instrument in instruments_of(run)])
     return data_hash_of([leg.data_hash() for leg in bars])
 
 

@@ -1,7 +1,9 @@
 """Computes a claimed run: bars in, engine, statistics; everything that comes out is stored in one transaction."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,12 +15,15 @@ from accounts.alarms import clear_alarm
 from backtests.alarms import GIVEN_UP, subject_of
 from backtests.claims import CancelledError, Claim, LeaseLostError
 from backtests.data_quality import data_quality_of
+from backtests.domain.drivers import Progress
 from backtests.domain.engine import ENGINE_VERSION, prepare_legs
+from backtests.domain.hosted import run_hosted
 from backtests.domain.result import RunResult
 from backtests.domain.result_hash import result_hash
 from backtests.domain.statistics import standard
 from backtests.domain.statistics_vnpy import vnpy
 from backtests.domain.tick_engine import run_ticks
+from backtests.evidence import show_backtest
 from backtests.models import BacktestRun, RunStatus
 from backtests.optimise.lineage import count_trials
 from backtests.result_rows import store_days, store_fills
@@ -26,7 +31,7 @@ from backtests.run_costs import cost_document
 from backtests.run_inputs import RunInputs, inputs_of
 from backtests.run_legs import instruments_of
 from backtests.run_warnings import warnings_of
-from backtests.tick_days import TICK, recorded_days
+from backtests.tick_days import TICK, hosted_days, hosted_legs, recorded_days
 from quantsite.common.errors import RuleError
 from quantsite.common.times import ns_to_utc
 from strategies import registry
@@ -121,14 +126,9 @@ def _compute(claim: Claim, clock: _Clock) -> _Outcome:
         quality = data_quality_of(instruments_of(asked), inputs.bars)
     clock.lap("load")
     strategy = registry.create(asked.strategy, asked.parameters)
-    if asked.interval == TICK:
-        clock.lap("prepare")
-        days = recorded_days(asked.instrument, asked.start, asked.end)
-        result = run_ticks(days, inputs.legs[0], strategy, inputs.setup, heartbeat)
-    else:
-        prepared = prepare_legs(inputs.legs, inputs.setup)
-        clock.lap("prepare")
-        result = prepared.run(strategy, heartbeat)
+    drive = _road(asked, inputs)
+    clock.lap("prepare")
+    result = drive(strategy, heartbeat)
     clock.lap("run")
     statistics = _statistics(inputs, result)
     clock.lap("statistics")
@@ -137,6 +137,20 @@ def _compute(claim: Claim, clock: _Clock) -> _Outcome:
     fingerprint = result_hash(parameters, costs, inputs.data_hash, result.fills, result.end_equity, rules)
     clock.lap("hash")
     return _Outcome(inputs, strategy, result, statistics, fingerprint, quality)
+
+
+def _road(asked: BacktestRun, inputs: RunInputs) -> Callable[[BaseStrategy, Progress], RunResult]:
+    """What runs a strategy over the inputs: bars, every tick, or bars that decide and ticks that fill."""
+    if asked.interval == TICK:
+        days = recorded_days(asked.instrument, asked.start, asked.end)
+        return lambda strategy, progress: run_ticks(days, inputs.legs[0], strategy, inputs.setup, progress)
+    if inputs.setup.rules.ticks:
+        instruments = instruments_of(asked)
+        hosted = partial(
+            run_hosted, hosted_days(instruments, asked.start, asked.end), hosted_legs(instruments, inputs.legs)
+        )
+        return lambda strategy, progress: hosted(strategy, inputs.setup, interval=asked.interval, progress=progress).run
+    return prepare_legs(inputs.legs, inputs.setup).run
 
 
 def _statistics(inputs: RunInputs, result: RunResult) -> dict[str, Any]:
@@ -168,8 +182,16 @@ def _store(claim: Claim, outcome: _Outcome, clock: _Clock) -> None:
         )
         if held[1]:
             clear_alarm(GIVEN_UP, subject_of(held[1]))
+        run = BacktestRun.objects.select_related("owner", "instrument").get(pk=claim.run_id)
+        show_backtest(run, columns["source_hash"], _shown(columns))
         count_trials(outcome.strategy.name, [leg.code for leg in outcome.inputs.legs], 1)
     log.info("backtest succeeded", bars=columns["bar_count"], fills=columns["fill_count"])
+
+
+def _shown(columns: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a run that stand beside it as evidence."""
+    names = ("bar_count", "fill_count", "net_profit", "sharpe", "max_drawdown", "result_hash")
+    return {name: columns[name] for name in names}
 
 
 def _row_of(outcome: _Outcome) -> dict[str, Any]:

@@ -291,26 +291,3 @@ class ShareSerializer(ReceiverSerializer):
     """A person or a group that may see the run; ``shared: false`` takes it back."""
 
     shared = serializers.BooleanField(required=False, default=True)
-
-
-class ParameterSerializer(serializers.Serializer[Any]):
-    """One parameter of a strategy with its limits."""
-
-    name = serializers.CharField()
-    kind = serializers.ChoiceField(["int", "float", "bool", "str"])
-    default = serializers.JSONField()
-    minimum = serializers.FloatField(source="limits.minimum", allow_null=True)
-    maximum = serializers.FloatField(source="limits.maximum", allow_null=True)
-    step = serializers.FloatField(source="limits.step", allow_null=True)
-    choices = serializers.ListField(source="limits.choices", child=serializers.CharField())
-    description = serializers.CharField(source="limits.description")
-
-
-class StrategySerializer(serializers.Serializer[Any]):
-    """A strategy that can be backtested."""
-
-    name = serializers.CharField()
-    description = serializers.CharField()
-    forms = serializers.ListField(child=serializers.CharField())
-    legs = serializers.IntegerField()
-    parameters = ParameterSerializer(many=True)

@@ -6,6 +6,7 @@ from celery.signals import worker_init, worker_process_init, worker_ready
 from django.db import DatabaseError, connection
 
 from backtests.claims import claim, worker_name
+from backtests.drift.evening import compare_days
 from backtests.optimise.chunks import take
 from backtests.optimise.sweep import sweep_optimizations
 from backtests.optimise.wake import wake
@@ -52,6 +53,12 @@ def optimize(run_id: int) -> None:
 def end_walk_forward(run_id: int) -> None:
     """Judge the windows of a walk-forward whose optimisations are over."""
     finish(run_id)
+
+
+@shared_task(name="backtests.drift")
+def compare_strategy_days() -> int:
+    """See ``drift.evening.compare_days``; gives how many days were compared."""
+    return compare_days()
 
 
 @worker_init.connect

@@ -24,10 +24,10 @@ CAPITAL = 1_000_000.0
 
 
 def warm_up() -> float:
-    """Run every form of every strategy on one instrument over a short made-up series; gives the seconds it took."""
+    """Run every form of the library's strategies on one instrument over a short made-up series; gives the seconds."""
     began = time.perf_counter()
     bars, costs = _bars(), _costs()
-    for name in registry.names():
+    for name in registry.library_names():
         cls = registry.get(name)
         for form in forms(cls) if cls.legs == 1 else ():
             config = RunConfig("warm.SIM", "1m", CAPITAL, 1.0, costs, form=form)

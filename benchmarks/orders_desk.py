@@ -20,7 +20,7 @@ from marketdata.stream import newest_id
 from quantsite.demo.contents import traded_instrument
 from trading import services
 from trading.account_models import TRADE, AccountState, TradingAccount
-from trading.new_order import NewOrder
+from trading.verbs.new_order import NewOrder
 
 CODE = traded_instrument()
 FEED = "generator"

@@ -20,11 +20,11 @@ from benchmarks.figures import Figure, show
 from benchmarks.orders_clients import Poster, Times, listen, share
 from benchmarks.orders_desk import CODE, START_SECONDS, feed, gateway, make_account, make_trader, new_order, wait_for
 from trading import services
-from trading.apply import lease_of
 from trading.choices import CommandStatus
 from trading.domain.gateway import Gateway
+from trading.ledger.apply import lease_of
+from trading.loop.account_loop import AccountLoop
 from trading.order_models import AccountCommand, AccountEvent
-from trading.runner import AccountLoop
 
 WARM = 30
 ALONE = 300
@@ -133,8 +133,8 @@ def steps_apart(trader: User) -> Iterator[Figure]:
         deadline = time.monotonic() + START_SECONDS
         while loop.market.tick(CODE) is None and time.monotonic() < deadline:
             loop.turn(0.1)
-        gateway_calls = Timed(loop.gateway)
-        loop.gateway, loop.keeper.commit = gateway_calls, commit  # type: ignore[assignment,method-assign]
+        gateway_calls = Timed(loop.exchange.gateway)
+        loop.exchange.gateway, loop.keeper.commit = gateway_calls, commit  # type: ignore[assignment,method-assign]
         whole: list[float] = []
         pairs: list[list[float]] = []
         for _ in range(APART):
@@ -142,7 +142,7 @@ def steps_apart(trader: User) -> Iterator[Figure]:
             services.create_order(None, account.code, new_order())
             commits.clear()
             began = time.perf_counter()
-            loop._commands()
+            loop.commands.carry_out()
             whole.append(time.perf_counter() - began)
             pairs.append(commits[:2])
     for name, values in (

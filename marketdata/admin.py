@@ -1,4 +1,4 @@
-"""The console's pages about exchanges, products, hours, calendar, rates, instruments and imports. Bars have no page."""
+"""The console's pages about exchanges, products, hours, calendar, instruments and imports. Bars have no page."""
 
 from datetime import date
 from typing import Any
@@ -12,17 +12,19 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import get_language, ngettext, pgettext_lazy
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import action, display
 
+from accounts import audit_words
 from accounts.admin_base import AuditedModelAdmin, ReadOnlyModelAdmin, actor_of, nobody, run_dialog
 from marketdata import services
-from marketdata.admin_columns import HasBarsFilter, both_terms, plain, rate_text
+from marketdata.admin_columns import HasBarsFilter, plain, rate_text
 from marketdata.admin_forms import HolidaysForm
+from marketdata.audit_words import DEEDS, THINGS
 from marketdata.domain.instrument import Dated, rates_on
 from marketdata.fact_rows import Origin
 from marketdata.instruments import costs_for
@@ -30,9 +32,7 @@ from marketdata.models import (
     BarCoverage,
     BarImport,
     Exchange,
-    FeeRate,
     Instrument,
-    MarginRate,
     Product,
     ProductSession,
     SessionSuspension,
@@ -47,6 +47,8 @@ EXTEND = {
     "form_class": HolidaysForm,
     "form_submit_text": _("Add year"),
 }
+
+audit_words.name(THINGS, DEEDS)
 
 
 class FactAdmin(AuditedModelAdmin):
@@ -159,46 +161,6 @@ class TradingDayAdmin(FactAdmin):
             return _t("The calendar reaches to %(day)s now.") % {"day": date_format(last)}
 
         return run_dialog(request, form, EXTEND, work=work, to=reverse("admin:marketdata_tradingday_changelist"))
-
-
-class RateAdmin(FactAdmin):
-    """Dated rates of a product (default) or of one instrument."""
-
-    list_filter = [
-        "product__exchange",
-        ("product", AutocompleteSelectFilter),
-        ("instrument", AutocompleteSelectFilter),
-        ("valid_from", RangeDateFilter),
-    ]
-    list_filter_submit = True
-    list_select_related = ["product", "instrument"]
-    autocomplete_fields = ["product", "instrument"]
-    search_fields = ["product__code", "instrument__code"]
-    list_display_links = ["shown_owner"]
-
-    @display(description=_("Of"))
-    def shown_owner(self, row: FeeRate | MarginRate) -> str:
-        """The instrument, or the product for which it is the default."""
-        return str(row.instrument or row.product)
-
-
-@admin.register(FeeRate)
-class FeeRateAdmin(RateAdmin):
-    """Commission."""
-
-    list_display = ["shown_owner", "valid_from", "shown_open", "shown_close", "shown_close_today", "origin"]
-    shown_open = both_terms("open", pgettext_lazy("offset", "Open"))
-    shown_close = both_terms("close", pgettext_lazy("offset", "Close"))
-    shown_close_today = both_terms("close_today", pgettext_lazy("offset", "Close today"))
-
-
-@admin.register(MarginRate)
-class MarginRateAdmin(RateAdmin):
-    """Margin."""
-
-    list_display = ["shown_owner", "valid_from", "shown_long", "shown_short", "origin"]
-    shown_long = both_terms("long", _("Long"))
-    shown_short = both_terms("short", _("Short"))
 
 
 class CoverageInline(TabularInline):

@@ -11,7 +11,7 @@ from unfold.decorators import display
 from accounts.admin_base import ReadOnlyModelAdmin
 from marketdata.live_models import FeedState, InstrumentFeed, RecorderPosition, Subscription, TickGap
 
-KINDS = {"replay": _("replay"), "generator": _("made-up")}
+KINDS = {"replay": _("replay"), "generator": _("made-up"), "ctp": "CTP"}
 STATES = {
     "starting": _("starting"),
     "running": _("running"),
@@ -31,7 +31,7 @@ def _state(_page: Any, row: FeedState) -> str:
     return str(STATES.get(row.status, row.status))
 
 
-def _age(_page: Any, row: FeedState) -> str:
+def _age(_page: Any, row: FeedState | InstrumentFeed) -> str:
     """How long ago the last tick came, in seconds of the wall clock."""
     if row.last_tick_at is None:
         return "–"
@@ -83,7 +83,8 @@ class FeedStateAdmin(ReadOnlyModelAdmin):
 class InstrumentFeedAdmin(ReadOnlyModelAdmin):
     """Which source publishes an instrument."""
 
-    list_display = ["instrument", "source", "epoch", "since"]
+    list_display = ["instrument", "source", "epoch", "since", "shown_age"]
+    shown_age = display(description=_("Last tick"), ordering="last_tick_at")(_age)
     list_filter = ["source", ("instrument", AutocompleteSelectFilter)]
     list_filter_submit = True
     list_select_related = ["instrument"]

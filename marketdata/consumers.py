@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from channels.exceptions import StopConsumer
 from django.conf import settings
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -21,10 +20,11 @@ from marketdata.hub import rows as hub_rows
 from marketdata.hub.clients import Client, Wire
 from marketdata.hub.messages import pack
 from marketdata.hub.names import LONGEST, parse_channel
-from marketdata.hub.queue import QueueWriter
 from quantsite.common.errors import RuleError
-from quantsite.web.direct import writer_of
-from quantsite.web.sockets import PROTOCOL, ConsoleConsumer
+from quantsite.web.direct import DirectWriter
+from quantsite.web.hub_sockets import HubConsumer
+from quantsite.web.queued import QueueWriter
+from quantsite.web.sockets import PROTOCOL
 from quantsite.web.together import Together
 
 PACKED_PROTOCOL = "quantsite.v1.msgpack"
@@ -35,44 +35,30 @@ ROOM_SECONDS = 0.02
 _listeners: Together[int, bool] = Together(hub_rows.who_sees_ticks)
 
 
-class MarketConsumer(ConsoleConsumer):
+class MarketConsumer(HubConsumer[Client]):
     """A socket that the hub sends market data to."""
 
     protocols = (PACKED_PROTOCOL, PROTOCOL)
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """However the connection ends, the hub lets go of it."""
-        self.client: Client | None = None
-        self.queue: QueueWriter | None = None
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self.closed()
-            watch: asyncio.Task[None] | None = getattr(self, "watch", None)
-            if watch is not None:
-                watch.cancel()
-
-    async def opened(self) -> None:
-        """Join the hub; nothing is told before a subscription."""
+    def join(self, writer: DirectWriter | QueueWriter, *, framed: bool) -> Client:
+        """Join the hub of prices."""
         packed = self.protocol == PACKED_PROTOCOL
-        direct = writer_of(self.scope)
-        if direct is not None:
-            wire = Wire.BINARY_FRAME if packed else Wire.TEXT_FRAME
-            self.client = Client(direct, wire, self.scope["user"].pk)
-        else:
-            wire = Wire.BINARY if packed else Wire.TEXT
-            self.queue = QueueWriter(self._send_packed if packed else self._send_text, self._end)
-            self.client = Client(self.queue, wire, self.scope["user"].pk)
-        hub().join(self.client)
+        framed_wire = Wire.BINARY_FRAME if packed else Wire.TEXT_FRAME
+        wire = framed_wire if framed else Wire.BINARY if packed else Wire.TEXT
+        client = Client(writer, wire, self.scope["user"].pk)
+        hub().join(client)
+        return client
 
-    async def closed(self) -> None:
-        """Leave the hub."""
-        if self.client is not None:
-            hub().part(self.client)
-            self.client = None
-        if self.queue is not None:
-            await self.queue.stop()
-            self.queue = None
+    def part(self, member: Client) -> None:
+        """Leave it."""
+        hub().part(member)
+
+    async def send_queued(self, message: bytes) -> None:
+        """As msgpack where that was agreed on."""
+        if self.protocol == PACKED_PROTOCOL:
+            await self.send(bytes_data=message)
+        else:
+            await super().send_queued(message)
 
     async def ask_may_listen(self) -> bool:
         """Whether the user's role sees live prices."""
@@ -91,7 +77,7 @@ class MarketConsumer(ConsoleConsumer):
 
     async def op_subscribe(self, message: Mapping[str, Any]) -> None:
         """Acknowledge the channels that can be, then send a snapshot of each, or an error where there is nothing."""
-        client, identifier = self._joined(), message.get("id")
+        client, identifier = self.joined(), message.get("id")
         names, refused = _channels(message)
         hub().reserve(client, names)
         await self.send_message("ack", identifier=identifier, data={"channels": names})
@@ -103,7 +89,7 @@ class MarketConsumer(ConsoleConsumer):
     async def op_unsubscribe(self, message: Mapping[str, Any]) -> None:
         """Forget channels; those not subscribed to are ignored."""
         names, _unknown = _channels(message)
-        hub().leave(self._joined(), names)
+        hub().leave(self.joined(), names)
         await self.send_message("ack", identifier=message.get("id"), data={"channels": names})
 
     async def _open(self, client: Client, name: str, identifier: Any) -> None:
@@ -120,20 +106,6 @@ class MarketConsumer(ConsoleConsumer):
     async def _refuse(self, name: str, error: RuleError, identifier: Any) -> None:
         data = {"code": error.code, "detail": error.text, "fields": error.fields}
         await self.send_message("error", channel=name, data=data, identifier=identifier)
-
-    def _joined(self) -> Client:
-        if self.client is None:
-            raise StopConsumer
-        return self.client
-
-    async def _send_text(self, message: bytes) -> None:
-        await self.send(text_data=message.decode())
-
-    async def _send_packed(self, message: bytes) -> None:
-        await self.send(bytes_data=message)
-
-    async def _end(self, code: int, reason: str) -> None:
-        await self.close(code, reason)
 
 
 def _channels(message: Mapping[str, Any]) -> tuple[list[str], dict[str, RuleError]]:

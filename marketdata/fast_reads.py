@@ -1,10 +1,10 @@
 """Bars as a fast read: stored bars of the interval asked for; what has to be put together goes the other way."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache, partial
-from typing import Any, NoReturn
+from typing import NoReturn
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 import orjson
@@ -18,8 +18,9 @@ from marketdata.domain.intervals import DAY, interval_name, parse_interval
 from marketdata.domain.kline_plan import Stored, plan_pieces
 from marketdata.models import Bar, BarCoverage, Instrument
 from quantsite.common.errors import RuleError
-from quantsite.web.fast_lists import CODE, day, number, record
-from quantsite.web.fast_reads import PLACE, Answer, FastRead, Link, Question, Row
+from quantsite.web.fast_link import Row, written
+from quantsite.web.fast_lists import BETWEEN, CODE, day, lines, number, record
+from quantsite.web.fast_reads import PLACE, Answer, FastRead, Link, Question
 
 BAR_TABLE, COVERAGE_TABLE = Bar._meta.db_table, BarCoverage._meta.db_table
 INSTRUMENT_TABLE, SETTLEMENT_TABLE = Instrument._meta.db_table, DailySettlement._meta.db_table
@@ -49,7 +50,7 @@ class _Asked:
 
 def _start(column: str) -> str:
     """SQL: the start of a bar, which lies on a second."""
-    return f"""'"' || to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || '"'"""
+    return f"""'"' || replace(({column} AT TIME ZONE 'UTC')::text, ' ', 'T') || 'Z"'"""
 
 
 def _line(interval: str) -> str:
@@ -77,13 +78,16 @@ def _sql(interval: str, limit: int, *, until: bool) -> str:
       ORDER BY trading_day DESC, start DESC LIMIT {limit + 1}
     ),
     page AS (
-      SELECT b.start, {_start("b.start")} AS began, {_line(interval)} AS line
-      FROM newest b {settled if interval == DAY else ""}
+      SELECT {lines("line")} AS lines, count(*) AS count, max(start) AS last,
+        (array_agg(start))[CASE WHEN count(*) > {limit} THEN 2 ELSE 1 END] AS first
+      FROM (
+        SELECT b.start, {_line(interval)} AS line FROM newest b {settled if interval == DAY else ""} ORDER BY b.start
+      ) shown
     )
-    SELECT caller.username, page.line, page.began, (SELECT simulated FROM known), (SELECT bars FROM own),
-      (SELECT last_day FROM own), %(last)s::date,
+    SELECT caller.username, page.lines, page.count, {_start("page.first")}, {_start("page.last")},
+      (SELECT simulated::text FROM known), (SELECT bars FROM own), (SELECT last_day FROM own), %(last)s::date,
       (SELECT json_agg(json_build_array(interval, {_ns("first_start")}, {_ns("last_start")}, bars))::text FROM covered)
-    FROM caller JOIN page ON TRUE WHERE {holds(MAY)} ORDER BY page.start"""
+    FROM caller CROSS JOIN page WHERE {holds(MAY)} AND page.count > 0"""
 
 
 def _ns(column: str) -> str:
@@ -101,61 +105,65 @@ def _ask(words: Mapping[str, str]) -> Question | None:
         return None
     if asked.limit > MOST or not CODE.fullmatch(asked.instrument) or (type(end) is date):
         return None
-    values: dict[str, Any] = {"instrument": asked.instrument}
+    values = {"instrument": written(asked.instrument)}
     if asked.end is not None:
-        values["end"] = asked.end
+        values["end"] = written(asked.end)
     return Question(_sql(interval, asked.limit, until=asked.end is not None), values, asked, partial(_days, asked))
 
 
-def _days(asked: _Asked) -> dict[str, date]:
+def _days(asked: _Asked) -> dict[str, bytes]:
     """The trading days to look through: as values, so that the server opens the tables of these years only."""
     last = asked.end.date() if asked.end else _last_days.get((asked.instrument, asked.interval))
     if last is None:
-        return {"since": date.min, "last": date.max}
-    return {"since": last - PAUSE - timedelta(days=asked.limit * 7 // 5), "last": last + LONGEST_CLOSURE}
+        return {"since": written(date.min), "last": written(date.max)}
+    since = last - PAUSE - timedelta(days=asked.limit * 7 // 5)
+    return {"since": written(since), "last": written(last + LONGEST_CLOSURE)}
 
 
 _last_days: dict[tuple[str, str], date] = {}
 """The last trading day of series as the last answer had it: a hint, checked with every answer."""
 
 
-def _answer(question: Question, rows: Sequence[Row], link: Link) -> Answer | None:
+def _answer(question: Question, row: Row, link: Link) -> Answer | None:
     asked: _Asked = question.about
-    simulated, stored, last_day, looked_to, covered = rows[0][3:]
-    if not _looked_far(asked, last_day, looked_to) or not _enough(asked, covered, len(rows), stored):
+    _name, lines, count, first, last, simulated, stored, last_day, looked_to, covered = (part or b"" for part in row)
+    shown, found = lines, int(count)
+    if not _looked_far(asked, last_day, looked_to) or not _enough(asked, covered, found, stored):
         return None
-    shown = rows[-asked.limit :]
-    first, last = shown[0][2], shown[-1][2]
-    older = link.to(quote_plus(first.strip('"'))) if len(rows) > asked.limit else None
+    older = None
+    if found > asked.limit:  # the first line is there to tell that there is one
+        shown, found = lines[lines.index(BETWEEN) + len(BETWEEN) :], asked.limit
+        older = link.to(quote_plus(first.strip(b'"')))
     body = (
-        f'{{"instrument":"{asked.instrument}","interval":"{asked.interval}","simulated":{str(simulated).lower()},'
-        f'"basis":[{{"interval":"{asked.interval}","first":{first},"last":{last},"bars":{len(shown)}}}],'
-        f'"results":[{",".join([row[1] for row in shown])}],"next":'
+        b'{"instrument":"%b","interval":"%b","simulated":%b,"basis":[{"interval":"%b","first":%b,"last":%b,"bars":%d}],'
+        b'"results":[%b],"next":%b}'
     )
+    interval = asked.interval.encode()
+    of_series = (asked.instrument.encode(), interval, simulated, interval, first, last, found)
     headers = ((b"link", f'<{older}>; rel="next"'.encode()),) if older else ()
-    return Answer(body.encode() + orjson.dumps(older) + b"}", headers)
+    return Answer(body % (*of_series, shown, orjson.dumps(older)), headers)
 
 
-def _looked_far(asked: _Asked, last_day: date | None, looked_to: date) -> bool:
+def _looked_far(asked: _Asked, last_day: bytes, looked_to: bytes) -> bool:
     """Whether the newest bar was among the days looked through; remembers its day for the next time."""
-    if last_day is None:
+    if not last_day:
         return False
     if len(_last_days) >= SERIES_KEPT:
         _last_days.clear()
-    _last_days[asked.instrument, asked.interval] = last_day
+    _last_days[asked.instrument, asked.interval] = date.fromisoformat(last_day.decode())
     return asked.end is not None or last_day <= looked_to
 
 
-def _enough(asked: _Asked, covered: str, count: int, stored: int) -> bool:
+def _enough(asked: _Asked, covered: bytes, count: int, stored: bytes) -> bool:
     """Whether no other bars than the ones found belong into the answer."""
     pieces = _pieces(covered, asked.interval)
     if not pieces or pieces[-1] != asked.interval:
         return False
-    return count > asked.limit or (len(pieces) == 1 and asked.end is None and count == stored)
+    return count > asked.limit or (len(pieces) == 1 and asked.end is None and count == int(stored))
 
 
 @lru_cache(1_024)
-def _pieces(covered: str, interval: str) -> tuple[str, ...]:
+def _pieces(covered: bytes, interval: str) -> tuple[str, ...]:
     """The intervals that the answer is put together from, as ``klines`` plans it; empty where that takes hours."""
     stored = [Stored(*row) for row in orjson.loads(covered)]
     try:

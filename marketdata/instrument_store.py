@@ -26,8 +26,11 @@ class InstrumentCounts:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def store_instruments(file: InstrumentFile, valid_from: date) -> InstrumentCounts:
-    """Create or update every instrument of the file; rows of unknown products become refusals of ``file``."""
+def store_instruments(file: InstrumentFile, valid_from: date, *, margins: bool = True) -> InstrumentCounts:
+    """Create or update every instrument of the file; rows of unknown products become refusals of ``file``.
+
+    ``margins``: the exchange's rates that it tells become rates from ``valid_from`` on.
+    """
     counts = InstrumentCounts(rows_read=len(file.rows) + len(file.refusals) + sum(file.left_out.values()))
     counts.left_out = dict(file.left_out)
     products = {(product.exchange_id, product.code): product for product in Product.objects.all()}
@@ -49,7 +52,8 @@ def store_instruments(file: InstrumentFile, valid_from: date) -> InstrumentCount
         Instrument.objects.bulk_update(stale, list(_values(file.rows[0], stale[0].product)), batch_size=200)
     counts.created, counts.updated = len(new), len(stale)
     counts.unchanged = len(file.rows) - len(new) - len(stale)
-    counts.margin_rates = _store_margins(file, {row.code: row for row in [*stored.values(), *new]}, valid_from)
+    if margins:
+        counts.margin_rates = _store_margins(file, {row.code: row for row in [*stored.values(), *new]}, valid_from)
     return counts
 
 

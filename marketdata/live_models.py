@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from marketdata.ctp_login import CtpLogin
 from quantsite.common.texts import respoken
 
 
@@ -52,6 +53,25 @@ class FeedState(models.Model):
         return self.source
 
 
+class FeedLogin(CtpLogin):
+    """Where the feed of a source logs in for market data."""
+
+    source = models.CharField(_("source"), max_length=32, primary_key=True)
+
+    class Meta:
+        verbose_name = _("login of a feed")
+        verbose_name_plural = _("logins of feeds")
+        ordering = ["source"]
+
+    def __str__(self) -> str:
+        return self.source
+
+    @property
+    def place(self) -> str:
+        """What the secrets are bound to."""
+        return f"feed:{self.source}"
+
+
 class InstrumentFeed(models.Model):
     """Which source publishes an instrument: one at a time."""
 
@@ -61,6 +81,7 @@ class InstrumentFeed(models.Model):
     source = models.CharField(_("source"), max_length=32)
     epoch = models.PositiveBigIntegerField(_("epoch"))
     since = models.DateTimeField(_("since"), auto_now=True)
+    last_tick_at = models.DateTimeField(_("last tick (wall clock)"), null=True, help_text=_("Of live feeds only."))
 
     class Meta:
         verbose_name = _("published instrument")

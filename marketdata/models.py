@@ -15,6 +15,7 @@ from marketdata.fact_rows import CalendarQuerySet, FactRow, money, rate
 from marketdata.live_models import (  # noqa: F401
     BarNote,
     DayQuality,
+    FeedLogin,
     FeedState,
     InstrumentFeed,
     RecorderPosition,

@@ -42,6 +42,7 @@ from marketdata.klines import get_kline_data
 from marketdata.locks import lock_bars
 from marketdata.models import BarCoverage, BarImport, Instrument, TradingDay
 from marketdata.quotes.services import get_realtime_data
+from marketdata.rate_changes import rates_changed
 from marketdata.subscriptions import subscribe_symbol, unsubscribe_symbol
 from quantsite.common.errors import ConflictError, RuleError
 from quantsite.common.times import SHANGHAI_OFFSET_NS
@@ -326,6 +327,8 @@ def import_instruments(actor: User | None, path: Path, valid_from: date | None =
         counts = store_instruments(file, valid_from or timezone.localdate())
         if len(file.refusals):
             raise file.refusals.error(_("Nothing was imported."))
+        if counts.margin_rates:
+            rates_changed()
         record(actor, "instruments.import", file.name, after={"sha256": file.sha256, **asdict(counts)})
     return counts
 

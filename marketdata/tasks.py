@@ -8,6 +8,7 @@ from celery.signals import worker_ready
 from marketdata.alarms import check_calendar
 from marketdata.main_contracts.nightly import run_nightly
 from marketdata.publishing.alarms import check_feeds
+from marketdata.publishing.instrument_silence import check_instruments
 from marketdata.quality.services import check_changed
 from marketdata.ticks.archive import archive_before
 
@@ -20,8 +21,8 @@ def check_calendar_end() -> bool:
 
 @shared_task(name="marketdata.check_feeds")
 def check_living_feeds() -> list[str]:
-    """See ``feed_alarms.check_feeds``."""
-    return check_feeds()
+    """See ``feed_alarms.check_feeds`` and ``instrument_silence.check_instruments``; gives the sources."""
+    return sorted({*check_feeds(), *check_instruments()})
 
 
 @shared_task(name="marketdata.check_quality")

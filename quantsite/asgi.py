@@ -30,16 +30,19 @@ def websocket() -> object:
 
 
 FAST_READS = ("marketdata.fast_reads", "trading.fast_reads")
+FAST_WRITES = ("trading.fast_orders",)
 
 
 def pages() -> Callable[[Any, Any, Any], Awaitable[None]]:
-    """Django, and in front of it the reads that one query of PostgreSQL answers."""
+    """Django, and in front of it what a query or two of PostgreSQL answer."""
     if not settings.FAST_READS:
         return http
     reads = [read for name in FAST_READS for read in import_module(name).READS]
+    writes = [write for name in FAST_WRITES for write in import_module(name).WRITES]
     prove = import_module("accounts.fast_caller").claims_of
+    behind = import_module("quantsite.web.fast_writes").FastWrites(http, writes, prove)
     front: Callable[[Any, Any, Any], Awaitable[None]] = import_module("quantsite.web.fast_reads").FastReads(
-        http, reads, prove
+        behind, reads, prove
     )
     return front
 

@@ -2,7 +2,7 @@
 
 W001 servers without Redis, W002 a broker on the file system beside a server database, E001 pages would not
 tell the market's time, E002 a live desk on the embedded default. What an app alone can refuse stands with it
-(``marketdata/checks.py``: E003).
+(``marketdata/checks.py``: E003, ``strategies/checks.py``: E004, W003).
 """
 
 from collections.abc import Sequence

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from django.db.models import Max, Q
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.timesince import timesince
@@ -17,10 +18,13 @@ from django.utils.translation import ngettext
 
 from accounts.alarms import KINDS, shown_subject
 from accounts.models import Alarm, AuditCheck, Severity, User
+from accounts.proposals import waiting_for
 from backtests.models import BacktestRun, RunStatus
 from marketdata.models import BarCoverage, Instrument
 from quantsite.navigation import add_url, change_url, list_url
-from trading.account_page import account_line, worst_first
+from strategies.console import list_page as strategy_list
+from strategies.instance_models import RAN
+from trading.console.account_page import account_line, worst_first
 from trading.permissions import visible_accounts
 
 ROWS = 8
@@ -47,6 +51,7 @@ class Block:
     rows: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
     add_url: str = ""
+    desk_url: str = ""
     more: int = 0
     may_acknowledge: bool = False
 
@@ -59,8 +64,10 @@ def content(request: HttpRequest) -> dict[str, Any]:
     user = cast(User, request.user)
     parts: list[tuple[str, Callable[[HttpRequest, User], Part]]] = [
         ("trading.view_tradingaccount", _accounts),
+        ("strategies.view_strategyinstance", _strategies),
         ("backtests.view_backtestrun", _runs),
         ("marketdata.view_instrument", _bars),
+        ("accounts.approve_proposal", _proposals),
         ("accounts.approve_user", _people),
         ("accounts.view_auditentry", _audit),
     ]
@@ -114,10 +121,27 @@ def _accounts(request: HttpRequest, user: User) -> Part:
     if not worst:
         return [], None
     url = list_url(request, "trading.tradingaccount")
+    desk_url = reverse("risk-desk") if user.has_perm("trading.view_risklimit") else ""
     rows = [{**account_line(account), "url": change_url(request, account)} for account in worst]
     first = rows[0]
     tile = Tile(_("Highest risk degree"), first["risk"]["text"], str(worst[0]), first["risk"]["level"], first["url"])
-    block = Block("admin/dashboard/accounts.html", rows, url=url, more=max(0, accounts.count() - ROWS))
+    block = Block(
+        "admin/dashboard/accounts.html", rows, url=url, desk_url=desk_url, more=max(0, accounts.count() - ROWS)
+    )
+    return [tile], block
+
+
+def _strategies(request: HttpRequest, user: User) -> Part:
+    """How many strategies run of those that should, their profit today, and those in trouble first."""
+    known = strategy_list.listed(user, strategy_list.Asked(stages=RAN), size=ROWS)
+    if not known.rows:
+        return [], None
+    url, found = list_url(request, "strategies.strategyinstance"), known.summary()
+    troubled = ngettext("%(count)d in trouble", "%(count)d in trouble", found["troubled"])
+    note = troubled % {"count": found["troubled"]} if found["troubled"] else _("profit today %(day)s yuan") % found
+    tone = "warning" if found["short"] or found["troubled"] else ""
+    tile = Tile(_("Strategies running"), f"{found['running']} / {found['wanted']}", note, tone, url)
+    block = Block("admin/dashboard/strategies.html", known.lines(), url=url, more=max(0, len(known.rows) - ROWS))
     return [tile], block
 
 
@@ -199,6 +223,16 @@ def _people(request: HttpRequest, _user: User) -> Part:
     note = _("registered, not let in yet") if waiting else _("nobody is waiting")
     tile = Tile(_("People waiting for approval"), f"{waiting:,}", note, "warning" if waiting else "")
     return [Tile(tile.title, tile.value, tile.note, tile.tone, list_url(request, "accounts.user"))], None
+
+
+def _proposals(request: HttpRequest, user: User) -> Part:
+    """Changes that wait for a second person, and for how long the oldest one does."""
+    waiting = waiting_for(user).order_by("proposed_at")
+    count, oldest = waiting.count(), waiting.first()
+    note = _("the oldest for %(age)s") % {"age": timesince(oldest.proposed_at, depth=1)} if oldest else ""
+    url = list_url(request, "accounts.proposal")
+    tone = "warning" if count else ""
+    return [Tile(_("Changes waiting for you"), f"{count:,}", note or _("nothing to decide"), tone, url)], None
 
 
 def _audit(request: HttpRequest, _user: User) -> Part:

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from quantsite.web.patient import PatientConnection
+
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 
@@ -97,6 +99,19 @@ def secret(name: str, folder: Path | None) -> str:
     return _kept_secret(folder / name.lower())
 
 
+def key_ring(name: str, folder: Path | None) -> list[str]:
+    """Keys by commas, the newest first, each as :func:`secret` wants it; none where it is unset and nothing is kept.
+
+    With a ``folder`` a missing one is made as :func:`secret` makes it. Raises ``ImproperlyConfigured``.
+    """
+    given = words(name)
+    if short := [len(key) for key in given if len(key) < 50]:
+        raise ImproperlyConfigured(f"{name} has a key of {short[0]} characters: 50 or more are needed")
+    if given or folder is None:
+        return given
+    return [_kept_secret(folder / name.lower())]
+
+
 def _kept_secret(path: Path) -> str:
     make_private_folder(path.parent, "QUANTSITE_VAR_DIR")
     draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -112,12 +127,26 @@ def _kept_secret(path: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
+OF_CONNECTIONS = {
+    # Compiling a query costs a read of bars a fifth of its time, and pays for none of ours. Whoever falls silent in
+    # the middle of a transaction holds its locks no longer than half a minute.
+    "options": "-c jit=off -c idle_in_transaction_session_timeout=30s",
+    # A host that is gone says nothing: it is noticed when connecting, by what it does not confirm, and while idle.
+    "connect_timeout": "5",
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
+OF_POOL = {"min_size": 1, "timeout": 5, "connection_class": PatientConnection}
+
+
 def postgres(name: str, *, pool_size: int) -> dict[str, object] | None:
     """Django's database entry for ``postgres://user:password@host:port/name?option=value``, None where unset.
 
-    A path such as ``?host=/run/postgresql`` names a socket folder; just-in-time compilation is off unless ``?options=``
-    says what the server is to be told. Raises ``ImproperlyConfigured`` for a scheme that is not PostgreSQL's or an
-    address without a database name.
+    A path such as ``?host=/run/postgresql`` names a socket folder; :data:`OF_CONNECTIONS` holds unless the query says
+    otherwise. Raises ``ImproperlyConfigured`` for a scheme that is not PostgreSQL's or an address without a database
+    name.
     """
     address = url(name, ("postgres", "postgresql"))
     if not address:
@@ -139,6 +168,5 @@ def postgres(name: str, *, pool_size: int) -> dict[str, object] | None:
         "HOST": unquote(parts.hostname or "") or options.pop("host", ""),
         "PORT": port,
         "CONN_HEALTH_CHECKS": True,
-        # Compiling a query costs a read of bars a fifth of its time, and pays for none of ours.
-        "OPTIONS": {"options": "-c jit=off", **options, "pool": {"min_size": 1, "max_size": pool_size, "timeout": 10}},
+        "OPTIONS": {**OF_CONNECTIONS, **options, "pool": {**OF_POOL, "max_size": pool_size}},
     }

@@ -15,7 +15,7 @@ FEEDS = (GENERATOR, REPLAY, NONE)
 
 
 def parts(options: Mapping[str, Any]) -> list[Part]:
-    """The recorder, the gateways and the feed that the command's options ask for; nothing with ``--feed none``.
+    """The recorder, the gateways, the strategies and the feed that the options ask for; nothing with ``--feed none``.
 
     The recorder is started first and stopped last, and nobody trades before somebody records. Raises ``CommandError``
     for options that do not fit.
@@ -27,6 +27,7 @@ def parts(options: Mapping[str, Any]) -> list[Part]:
     return [
         Part("recorder", _make_recorder),
         Part("gateways", _make_house),
+        Part("strategies", _make_strategies),
         Part("feed", lambda: _make_feed(kind, options)),
     ]
 
@@ -38,6 +39,11 @@ def _make_recorder() -> Work:
 
 def _make_house() -> Work:
     work: Work = import_module("trading.house").GatewayHouse().run
+    return work
+
+
+def _make_strategies() -> Work:
+    work: Work = import_module("strategies.runner").StrategyRunner().run
     return work
 
 

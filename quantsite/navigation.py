@@ -42,6 +42,19 @@ class Group:
 
 GROUPS: tuple[Group, ...] = (
     Group(
+        _("Risk"),
+        (
+            Page("risk-desk", "trading.view_risklimit", "shield", _("Risk desk")),
+            Item("trading.killswitch", "front_hand", _("Stops")),
+            Item("trading.riskevent", "crisis_alert", _("Risk events")),
+            Item("trading.flattenplan", "close_fullscreen", _("Plans to close")),
+            Page("admin:trading_riskevent_timeline", "trading.view_riskevent", "timeline", _("Trading day")),
+            Item("trading.risklimit", "speed", _("Limits")),
+            Item("accounts.proposal", "rule", _("Changes waiting")),
+            Page("admin:trading_riskevent_programme", "trading.view_controlgroup", "bolt", _("Programmatic trading")),
+        ),
+    ),
+    Group(
         _("Trading"),
         (
             Item("trading.order", "receipt_long", _("Orders")),
@@ -51,8 +64,20 @@ GROUPS: tuple[Group, ...] = (
             Item("trading.balancesnapshot", "description", _("Statements")),
             Item("trading.cashentry", "payments", _("Deposits and withdrawals")),
             Item("trading.accountcommand", "inbox", _("Commands to gateways")),
+            Item("trading.brokerlogin", "vpn_key", _("Logins at brokers")),
             Item("trading.desk", "groups", _("Desks")),
             Item("trading.controlgroup", "hub", _("Control groups")),
+        ),
+    ),
+    Group(
+        _("Strategies"),
+        (
+            Item("strategies.strategyinstance", "smart_toy", _("Strategies")),
+            Item("strategies.signal", "bolt", _("Signals")),
+            Item("strategies.strategyorder", "send", _("Orders of strategies")),
+            Item("strategies.strategylog", "terminal", _("Log of strategies")),
+            Item("strategies.evidence", "fact_check", _("Evidence")),
+            Item("strategies.strategygate", "door_front", _("Gates")),
         ),
     ),
     Group(
@@ -74,6 +99,7 @@ GROUPS: tuple[Group, ...] = (
             Item("marketdata.dailysettlement", "price_check", _("Settlements")),
             Item("marketdata.dayquality", "verified", _("Data quality")),
             Item("marketdata.feedstate", "stream", _("Feeds")),
+            Item("marketdata.feedlogin", "vpn_key", _("Logins of feeds")),
             Item("marketdata.instrumentfeed", "sensors", _("Published instruments")),
             Item("marketdata.subscription", "bookmark", _("Subscriptions")),
             Item("marketdata.recorderposition", "save", _("Recorder")),
@@ -147,20 +173,23 @@ def groups(request: HttpRequest) -> list[dict[str, Any]]:
     shown: list[dict[str, Any]] = [
         {"items": [{"title": _("Overview"), "icon": "space_dashboard", "link": reverse("admin:index")}]}
     ]
+    pages = {reverse(item.route) for group in GROUPS for item in group.items if isinstance(item, Page)}
     for group in GROUPS:
-        items = [entry for item in group.items if (entry := _entry(request, item))]
+        items = [entry for item in group.items if (entry := _entry(request, item, pages))]
         if items:
             shown.append({"title": group.title, "separator": True, "items": items})
     return shown
 
 
-def _entry(request: HttpRequest, item: Item | Page) -> dict[str, Any] | None:
+def _entry(request: HttpRequest, item: Item | Page, pages: set[str]) -> dict[str, Any] | None:
     if isinstance(item, Page):
         if not request.user.has_perm(item.permission):
             return None
-        return {"title": item.title, "icon": item.icon, "link": reverse(item.route), "active": False}
+        link = reverse(item.route)
+        return {"title": item.title, "icon": item.icon, "link": link, "active": request.path == link}
     link = list_url(request, item.model)
     if not link:
         return None
     title = item.title or apps.get_model(item.model)._meta.verbose_name_plural
-    return {"title": title, "icon": item.icon, "link": link, "active": request.path.startswith(link)}
+    below = request.path.startswith(link) and request.path not in pages  # a page is an entry of its own
+    return {"title": title, "icon": item.icon, "link": link, "active": below}

@@ -22,6 +22,7 @@ VAR_DIR = Path(env.text("QUANTSITE_VAR_DIR", str(BASE_DIR / "var"))).expanduser(
 # --- the two sizes -----------------------------------------------------------------------------------------
 
 _postgres = env.postgres("DATABASE_URL", pool_size=env.number("QUANTSITE_DB_POOL", 8, low=2, high=200))
+DB_ANSWER_SECONDS = env.number("QUANTSITE_DB_ANSWER", 15, low=1, high=3_600)
 REDIS_URL = env.url("REDIS_URL", ("redis", "rediss", "unix"))
 EMBEDDED = _postgres is None
 _keys = env.make_private_folder(VAR_DIR, "QUANTSITE_VAR_DIR") / "keys" if EMBEDDED else None
@@ -65,6 +66,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
 
 SECRET_KEY = env.secret("QUANTSITE_SECRET_KEY", _keys)
 AUDIT_KEY = env.secret("QUANTSITE_AUDIT_KEY", _keys)
+CREDENTIAL_KEYS = env.key_ring("QUANTSITE_CREDENTIAL_KEY", _keys)
 METRICS_TOKEN = env.text("QUANTSITE_METRICS_TOKEN")
 
 # --- web ---------------------------------------------------------------------------------------------------
@@ -121,6 +123,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "quantsite.web.request_id.RequestIdMiddleware",
+    "quantsite.web.database.PatienceMiddleware",
     "quantsite.web.access.AccessMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -177,10 +180,24 @@ STREAM_MB = env.number("QUANTSITE_STREAM_MB", 256, low=1, high=1_000_000)
 STREAM_FRAMES = env.number("QUANTSITE_STREAM_FRAMES", 200_000, low=1_000, high=50_000_000)
 BAR_INTERVALS = env.words("QUANTSITE_BAR_INTERVALS", "1m,3m,5m,15m,30m,1h,2h,1d")
 PAD_BARS = env.flag("QUANTSITE_PAD_BARS", default=False)
+INSTRUMENT_SILENT_SECONDS = env.number("QUANTSITE_INSTRUMENT_SILENT", 300, low=10, high=86_400)
 TICK_DIR = VAR_DIR / "ticks"
+CTP_FLOW_DIR = Path(env.text("QUANTSITE_CTP_FLOW_DIR", str(VAR_DIR / "ctp"))).expanduser().absolute()
 TICK_DAYS = env.number("QUANTSITE_TICK_DAYS", 30, low=1, high=36_500)
 MARKET_CHANNELS = env.number("QUANTSITE_MARKET_CHANNELS", 200, low=1, high=100_000)
+PROPOSAL_HOURS = env.number("QUANTSITE_PROPOSAL_HOURS", 24, low=1, high=24 * 365)
+ORDER_MAX_WAIT = env.number("QUANTSITE_ORDER_MAX_WAIT", 60, low=1, high=86_400)
+FLATTEN_DELAY = env.number("QUANTSITE_FLATTEN_DELAY", 30, low=0, high=3_600)
 MARK_DAYS = env.number("QUANTSITE_MARK_DAYS", 7, low=1, high=36_500)
+RECONCILE_SECONDS = env.number("QUANTSITE_RECONCILE_SECONDS", 60, low=1, high=86_400)
+COMPARISON_DAYS = env.number("QUANTSITE_COMPARISON_DAYS", 30, low=1, high=36_500)
+
+# --- strategies --------------------------------------------------------------------------------------------
+
+STRATEGIES = env.text("QUANTSITE_STRATEGIES")
+TRUSTED_STRATEGIES = env.words("QUANTSITE_TRUSTED_STRATEGIES")
+STRATEGY_SIGNAL_DAYS = env.number("QUANTSITE_STRATEGY_SIGNAL_DAYS", 365, low=30, high=36_500)
+STRATEGY_LOG_DAYS = env.number("QUANTSITE_STRATEGY_LOG_DAYS", 365, low=30, high=36_500)
 
 # --- languages and time ------------------------------------------------------------------------------------
 
@@ -272,6 +289,18 @@ SPECTACULAR_SETTINGS = {
         "OrderOffsetEnum": "trading.choices.OffsetName",
         "OrderTypeEnum": "trading.choices.OrderTypeName",
         "CommandStatusEnum": "trading.choices.CommandStatus",
+        "RiskRuleEnum": "trading.risk_choices.RuleName",
+        "RiskEventKindEnum": "trading.risk_choices.RiskEventKind",
+        "RiskScopeEnum": "trading.risk_choices.ScopeName",
+        "FlattenPlanStatusEnum": "trading.risk_choices.PlanStatus",
+        "ProposalStatusEnum": "accounts.models.ProposalStatus",
+        "StrategyStageEnum": "strategies.choices.StageName",
+        "StrategyGateStageEnum": "strategies.choices.GATE_STAGES",
+        "UserStateEnum": ["active", "waiting", "inactive"],
+        "StrategyRollStateEnum": "strategies.choices.RollState",
+        "OnFailureEnum": "strategies.choices.OnFailure",
+        "EvidenceKindEnum": "strategies.choices.EvidenceName",
+        "ProposalKindEnum": ["release_switch", "enable_live", "reset_peak"],
     },
 }
 

@@ -10,14 +10,17 @@ from rest_framework.routers import SimpleRouter
 
 from accounts import api as accounts_api
 from backtests import api as backtests_api
+from backtests.drift import api as drift_api
 from backtests.optimise import api as optimise_api
 from marketdata import api as marketdata_api
 from marketdata.quotes import api as quotes_api
 from marketdata.quotes import pages as marketdata_pages
 from quantsite.web import health, pages
+from strategies import api as strategies_api
 from trading import api as trading_api
+from trading.console import risk_urls
 
-APIS = (accounts_api, marketdata_api, quotes_api, trading_api, backtests_api, optimise_api)
+APIS = (accounts_api, marketdata_api, quotes_api, trading_api, strategies_api, backtests_api, optimise_api, drift_api)
 
 
 def api_patterns() -> list[URLPattern | URLResolver]:
@@ -37,6 +40,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     path("metrics", pages.metrics_page, name="metrics"),
     path("quotes/", marketdata_pages.quotes, name="quotes"),
+    path("admin/trading/risk/", include(risk_urls)),
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

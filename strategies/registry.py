@@ -1,23 +1,26 @@
-"""The strategies that ship with the platform, by name: one file each in ``strategies.library``."""
+"""Strategies by name: those that ship with the platform (``strategies.library``), and users' own.
 
-import hashlib
+Doors (pages, REST, checks of requests) ask for facts: :func:`names`, :func:`facts`, :func:`parameters_of`. For users'
+strategies these come from a process of its own, so that nothing of theirs runs in a web process. Workers, hosts and
+commands ask for classes (:func:`get`, :func:`create`), which are imported truly.
+"""
+
 import importlib
 import inspect
 import pkgutil
-import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import cache
 
 from quantsite.common.errors import MissingError
 from quantsite.common.texts import did_you_mean, say, sentences
-from strategies import library
-from strategies.domain.forms import Form, overrides, own_forms
-from strategies.domain.forms import forms as forms_of
-from strategies.domain.parameters import ParameterInfo
+from strategies import library, loading
+from strategies.domain.forms import Form
+from strategies.domain.parameters import ParameterInfo, StrategyParameters
 from strategies.domain.strategy import BaseStrategy
-
-PROJECT_PACKAGES = ("quantsite", "accounts", "marketdata", "trading", "strategies", "backtests")
+from strategies.loading_child import Told
+from strategies.loading_places import Broken, SourceFile
+from strategies.loading_rules import Facts, facts_of, form_fault, source_hash_of
 
 
 @cache
@@ -39,69 +42,115 @@ def _defines(module: str, cls: object) -> bool:
 
 
 def check_forms(cls: type[BaseStrategy]) -> None:
-    """Raises ``ImportError`` naming the class where it is unfinished: no form, or columns without a warm-up.
-
-    One on several legs sees them together in ``on_bars``, or at its desk when it is woken.
-    """
-    own = own_forms(cls)
-    where = f"{cls.__module__}.{cls.__qualname__}"
-    if not own and not overrides(cls, "on_tick"):
-        raise ImportError(f"{where} must implement target_positions, on_wake, on_market_data, on_bars or on_tick")
-    if not overrides(cls, "warm_up"):
-        for method in ("target_positions", "flags"):
-            if overrides(cls, method):
-                raise ImportError(f"{where} implements {method}: it must state its warm_up")
-    if cls.legs > 1 and not overrides(cls, "on_bars") and not overrides(cls, "on_wake"):
-        raise ImportError(f"{where} trades {cls.legs} legs: it must implement on_bars or on_wake")
+    """Raises ``ImportError`` naming the class where it is unfinished, see ``loading_rules.form_fault``."""
+    fault = form_fault(cls, f"{cls.__module__}.{cls.__qualname__}")
+    if fault:
+        raise ImportError(str(fault))
 
 
 def names() -> list[str]:
-    """The names of all strategies, sorted."""
+    """The names of all strategies that can be run, sorted."""
+    return sorted([*_classes(), *_of_users()])
+
+
+def library_names() -> list[str]:
+    """Those that ship with the platform, sorted."""
     return list(_classes())
 
 
+def broken() -> list[Broken]:
+    """The files and folders of users that give no strategy, and why."""
+    return loading.current().known(_classes())[1]
+
+
+def _of_users() -> dict[str, tuple[SourceFile, Told]]:
+    return loading.current().known(_classes())[0]
+
+
+def _of_user(name: str) -> tuple[SourceFile, Told]:
+    """The file of a user's strategy. Raises as :func:`get` does."""
+    sound, faulty = loading.current().known(_classes())
+    if name in sound:
+        return sound[name]
+    for each in faulty:
+        if each.name == name:
+            raise loading.broken_error(each)
+    everyone = sorted([*_classes(), *sound])
+    near = get_close_matches(name, everyone, n=1, cutoff=0.5)
+    known = say("Known: %(known)s.", known=", ".join(everyone))
+    text = say("There is no strategy %(name)s.", name=repr(name))
+    text = sentences(text, did_you_mean(near[0] if near else None), known)
+    raise MissingError("unknown_strategy", text, fields={"strategy": text})
+
+
 def get(name: str) -> type[BaseStrategy]:
-    """The class of a strategy. Raises ``MissingError`` ``unknown_strategy`` that proposes a near name."""
-    try:
+    """The class of a strategy, imported here.
+
+    Raises ``MissingError`` ``unknown_strategy`` that proposes a near name, ``RuleError`` ``broken_strategy`` with file
+    and line for one of a user that is broken.
+    """
+    if name in _classes():
         return _classes()[name]
-    except KeyError:
-        near = get_close_matches(name, names(), n=1, cutoff=0.5)
-        known = say("Known: %(known)s.", known=", ".join(names()))
-        text = say("There is no strategy %(name)s.", name=repr(name))
-        text = sentences(text, did_you_mean(near[0] if near else None), known)
-        raise MissingError("unknown_strategy", text, fields={"strategy": text}) from None
+    return loading.current().load(*_of_user(name))
 
 
-def create(name: str, values: Mapping[str, object]) -> BaseStrategy:
-    """A strategy with the parameters read from ``values``. Raises ``RuleError`` as ``get`` and ``from_mapping`` do."""
-    cls = get(name)
+def create(of: str | type[BaseStrategy], values: Mapping[str, object]) -> BaseStrategy:
+    """A strategy by its name or class, with the parameters read from ``values``.
+
+    Raises ``RuleError`` as :func:`get` and ``from_mapping`` do.
+    """
+    cls = get(of) if isinstance(of, str) else of
     return cls(cls.Parameters.from_mapping(values))
+
+
+def facts(name: str) -> Facts:
+    """What doors need to know of a strategy; nothing of a user's runs in this process. Raises as :func:`get` does."""
+    if name in _classes():
+        return facts_of(_classes()[name])
+    found = _of_user(name)[1].facts
+    if found is None:
+        raise LookupError(name)
+    return found
+
+
+def parameters_of(name: str) -> type[StrategyParameters]:
+    """The class of a strategy's parameters, or one that stands for a user's and takes and refuses the same values.
+
+    Raises as :func:`get` does.
+    """
+    if name in _classes():
+        return _classes()[name].Parameters
+    return loading.current().parameters(*_of_user(name))
 
 
 def parameters(name: str) -> list[ParameterInfo]:
     """The parameters of a strategy with defaults and limits, in the order of declaration."""
-    return get(name).Parameters.describe()
+    return list(facts(name).parameters)
 
 
 def forms(name: str) -> tuple[Form, ...]:
     """The forms in which a host can run a strategy, the fastest first. Raises as :func:`get` does."""
-    return forms_of(get(name))
+    return facts(name).forms
 
 
 def legs(name: str) -> int:
     """The instruments that a strategy trades at once; one that trades 1 may run on several side by side."""
-    return get(name).legs
+    return facts(name).legs
 
 
-def source_hash(cls: type[BaseStrategy]) -> str:
-    """SHA-256 (hex) of the source of the modules that define the class and its bases within the project.
+def is_trusted(name: str) -> bool:
+    """True for the library, and for users' strategies that ``QUANTSITE_TRUSTED_STRATEGIES`` names."""
+    return name in _classes() or name in loading.current().places.trusted
 
-    Every module counts once, in the order of the method resolution; where the files lie does not matter, nor
-    do line endings.
+
+def source_hash(of: str | type[BaseStrategy]) -> str:
+    """SHA-256 (hex) of the source of a strategy: by name of what would be loaded now, of a class what it was made of.
+
+    It covers the modules that define the class and its bases within the project, and of a user's strategy its file
+    with what that imports from beside it. Raises as :func:`get` does for a name.
     """
-    digest = hashlib.sha256()
-    for module in dict.fromkeys(base.__module__ for base in cls.__mro__):
-        if module.partition(".")[0] in PROJECT_PACKAGES:
-            source = inspect.getsource(sys.modules[module])
-            digest.update(source.replace("\r\n", "\n").encode() + b"\0")
-    return digest.hexdigest()
+    if not isinstance(of, str):
+        return loading.current().hash_of(of) or source_hash_of(of)
+    if of in _classes():
+        return source_hash_of(_classes()[of])
+    return _of_user(of)[1].source_hash

@@ -30,10 +30,12 @@ from trading.account_serializers import (
     SettleSerializer,
     StatementSerializer,
 )
+from trading.broker_serializers import BrokerSerializer
 from trading.choices import CommandStatus
 from trading.filters import AccountFilter
 from trading.order_models import AccountCommand
 from trading.permissions import find_account, visible_accounts
+from trading.risk_serializers import AccountRiskSerializer, WhatIfOrderSerializer, WhatIfSerializer
 
 
 class CodeCursor(NewestFirstCursor):
@@ -73,6 +75,8 @@ class TradingAccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Ge
     action_permissions = {
         **dict.fromkeys(("history", "equity"), _needs("view_balancesnapshot")),
         "cash": _needs("view_cashentry"),
+        "what_if": _needs(),
+        "broker": _needs("view_brokercomparison"),
         **dict.fromkeys(("commands", "command"), _needs("view_accountcommand")),
         **dict.fromkeys(("deposit", "withdraw"), _needs(FUND)),
         **dict.fromkeys(("settlement", "settle", "undo_settlement"), _needs(SETTLE)),
@@ -102,7 +106,7 @@ class TradingAccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Ge
     @action(detail=True, filterset_class=None, pagination_class=NewestFirstCursor)
     def cash(self, request: Request, code: str) -> Response:
         """Deposits and withdrawals, the newest first."""
-        return self._page(_account(request, code).cash_entries.select_related("actor"), CashSerializer)
+        return self._page(_account(request, code).cash_entries.select_related("actor", "command"), CashSerializer)
 
     @extend_schema(responses=CommandSerializer(many=True))
     @action(detail=True, filterset_class=None, pagination_class=NewestFirstCursor)
@@ -117,19 +121,42 @@ class TradingAccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Ge
         rows = _account(request, code).commands.select_related("account", "actor")
         return Response(CommandSerializer(get_object_or_404(rows, pk=number)).data)
 
+    @extend_schema(responses=AccountRiskSerializer)
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def risk(self, request: Request, code: str) -> Response:
+        """Where the account stands: its figures, limits from the nearest, and how old all that is."""
+        return Response(AccountRiskSerializer(services.get_account_risk(_caller(request), code)).data)
+
+    @extend_schema(responses=BrokerSerializer)
+    @action(detail=True, filterset_class=None, pagination_class=None)
+    def broker(self, request: Request, code: str) -> Response:
+        """What the account's broker says: session, the newest comparison of books, statement, adoption."""
+        return Response(BrokerSerializer(services.get_broker(_caller(request), code)).data)
+
+    @extend_schema(request=WhatIfOrderSerializer, responses=WhatIfSerializer)
+    @action(detail=True, methods=["post"], url_path="what-if")
+    def what_if(self, request: Request, code: str) -> Response:
+        """Margin and limits after an order that nobody places, and why it would be refused."""
+        _account(request, code)
+        body = WhatIfOrderSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        key = body.validated_data["strategy_key"]
+        found = services.what_if_order(_caller(request), code, body.to_order(), strategy_key=key)
+        return Response(WhatIfSerializer(found).data)
+
     @extend_schema(request=MoneySerializer, responses={200: CommandSerializer, 202: CommandSerializer})
     @action(detail=True, methods=["post"])
     def deposit(self, request: Request, code: str) -> Response:
         """Put money in: 200 where it was done at once, 202 where the account's gateway will do it."""
         asked = _body(MoneySerializer, request, code)
-        return _answer(services.deposit(_caller(request), code, asked["amount"], asked["note"]))
+        return _answer(services.deposit(_caller(request), code, **asked))
 
     @extend_schema(request=MoneySerializer, responses={200: CommandSerializer, 202: CommandSerializer})
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, code: str) -> Response:
         """Take money out, as far as it is available: ``failed`` with a reason where it is not."""
         asked = _body(MoneySerializer, request, code)
-        return _answer(services.withdraw(_caller(request), code, asked["amount"], asked["note"]))
+        return _answer(services.withdraw(_caller(request), code, **asked))
 
     @extend_schema(responses=PreviewSerializer)
     @action(detail=True, filterset_class=None, pagination_class=None)

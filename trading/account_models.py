@@ -108,6 +108,14 @@ class TradingAccount(models.Model):
         _("latency (ms)"), default=0.0, help_text=_("Of the simulated exchange, on the market clock.")
     )
     queue_model = models.CharField(_("queue"), max_length=12, choices=QueueModel.choices, default=QueueModel.DISPLAYED)
+    live_enabled = models.BooleanField(
+        _("live trading"), default=False, editable=False, help_text=_("Two persons allow it; one ends it.")
+    )
+    cancel_when_blind = models.BooleanField(
+        _("cancel without the database"),
+        default=False,
+        help_text=_("While its lease runs, the gateway withdraws what rests if the database cannot be reached."),
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("made by")
     )

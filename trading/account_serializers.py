@@ -8,12 +8,12 @@ from rest_framework import serializers
 from accounts.serializers import ReceiverSerializer
 from quantsite.web.bodies import StrictSerializer
 from trading.account_models import TRADE, VIEW, TradingAccount
-from trading.choices import AccountKind, CashKind, CommandKind, CommandStatus
+from trading.choices import AccountKind, CashKind, CashSource, CommandKind, CommandStatus
 from trading.ledger_models import BalanceSnapshot, CashEntry
 from trading.order_models import AccountCommand
 from trading.serializers import FiniteField, OrderSerializer
-from trading.settling import Preview
 from trading.shapes import account_shape
+from trading.verbs.settling import Preview
 
 LEVELS = {"view": VIEW, "trade": TRADE}
 
@@ -106,10 +106,15 @@ class CashSerializer(serializers.ModelSerializer[CashEntry]):
 
     kind = serializers.ChoiceField(CashKind.choices)
     actor = serializers.CharField(source="actor.username", allow_null=True, default=None)
+    source = serializers.ChoiceField(CashSource.choices)  # type: ignore[assignment]
+    client_cash_id = serializers.CharField(source="command.client_id", default="")
 
     class Meta:
         model = CashEntry
-        fields = ["id", "kind", "amount", "note", "trading_day", "command", "actor", "seq", "created_at"]
+        fields = [
+            *("id", "kind", "amount", "note", "source", "client_cash_id"),
+            *("trading_day", "command", "actor", "seq", "created_at"),
+        ]
 
 
 class CommandSerializer(serializers.ModelSerializer[AccountCommand]):
@@ -118,6 +123,7 @@ class CommandSerializer(serializers.ModelSerializer[AccountCommand]):
     account = serializers.CharField(source="account.code")
     kind = serializers.ChoiceField(CommandKind.choices)
     status = serializers.ChoiceField(CommandStatus.choices)
+    client_cash_id = serializers.CharField(source="client_id")
     actor = serializers.CharField(source="actor.username", allow_null=True, default=None)
 
     class Meta:
@@ -127,6 +133,7 @@ class CommandSerializer(serializers.ModelSerializer[AccountCommand]):
             "account",
             "kind",
             "order",
+            "client_cash_id",
             "status",
             "result",
             "reason_code",
@@ -142,6 +149,13 @@ class MoneySerializer(StrictSerializer):
 
     amount = serializers.DecimalField(max_digits=20, decimal_places=6, min_value=Decimal("0.000001"))
     note = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    client_cash_id = serializers.CharField(
+        max_length=64,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="The caller's own name of this movement: asked again under it, the money moves once.",
+    )
 
 
 class SettleSerializer(StrictSerializer):
@@ -166,7 +180,7 @@ class DayPriceSerializer(serializers.Serializer[Any]):
 
     instrument = serializers.CharField()
     price = serializers.FloatField(allow_null=True)
-    source = serializers.CharField(help_text="given, published, last, or empty where there is none.")  # type: ignore[assignment]
+    source = serializers.CharField(help_text="given, broker, published, last, or empty where there is none.")  # type: ignore[assignment]
 
 
 class PreviewSerializer(serializers.Serializer[Preview]):

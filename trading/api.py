@@ -1,4 +1,6 @@
-"""REST: orders, fills and positions; trading accounts stand in ``account_api``."""
+"""REST: orders, fills and positions; accounts stand in ``account_api``, risk in ``risk_api`` and beside it."""
+
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -19,6 +21,8 @@ from trading.account_models import REDUCE_EVERY, TRADE, TRADE_EVERY
 from trading.filters import FillFilter, OrderFilter, PositionFilter
 from trading.ledger_models import Position
 from trading.order_models import AccountRows, Fill, Order, RowT
+from trading.risk_api import KillSwitchViewSet, RiskLimitViewSet
+from trading.risk_handling_api import FlattenPlanViewSet, ProposalViewSet, RiskEventViewSet
 from trading.serializers import (
     CancelAllSerializer,
     CancelledSerializer,
@@ -28,6 +32,7 @@ from trading.serializers import (
     OrderSerializer,
     PositionSerializer,
 )
+from trading.verbs.told_reasons import told_reason
 
 TRADERS = (TRADE, TRADE_EVERY)
 REDUCERS = (*TRADERS, REDUCE_EVERY)
@@ -51,6 +56,12 @@ class OrderViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericView
     def get_queryset(self) -> QuerySet[Order]:
         """The orders that the caller may see."""
         return _visible(Order.objects.select_related("account", "instrument"), self.request)
+
+    def retrieve(self, request: Request, *_given: Any, **_named: Any) -> Response:
+        """One order; its reason names orders of other accounts that the caller may see."""
+        order, caller = self.get_object(), request.user
+        told = told_reason(order, caller) if isinstance(caller, User) else order.reason_text
+        return Response({**OrderSerializer(order).data, "reason_text": told})
 
     @extend_schema(request=NewOrderSerializer, responses={201: OrderSerializer, 200: OrderSerializer})
     def create(self, request: Request) -> Response:
@@ -167,4 +178,9 @@ routes = [
     ("fills", FillViewSet, "fill"),
     ("positions", PositionViewSet, "position"),
     ("trading-accounts", TradingAccountViewSet, "trading-account"),
+    ("risk-limits", RiskLimitViewSet, "risk-limit"),
+    ("kill-switches", KillSwitchViewSet, "kill-switch"),
+    ("risk-events", RiskEventViewSet, "risk-event"),
+    ("risk-proposals", ProposalViewSet, "risk-proposal"),
+    ("flatten-plans", FlattenPlanViewSet, "flatten-plan"),
 ]

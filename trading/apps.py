@@ -5,7 +5,20 @@ from importlib import import_module
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
-PARTS = ("metrics", "alarms", "hub.metrics")
+PARTS = (
+    "metrics",
+    "alarms",
+    "gateways.ctp.metrics",
+    "hub.metrics",
+    "verbs.limits",
+    "verbs.switches",
+    "verbs.live_trading",
+    "verbs.peak",
+    "verbs.reconciling",
+    "risk_metrics",
+    "broker_metrics",
+)
+"""What registers itself when it is loaded: metrics, alarms, what takes two persons."""
 
 
 class TradingConfig(AppConfig):
@@ -15,6 +28,6 @@ class TradingConfig(AppConfig):
     verbose_name = _("Trading")
 
     def ready(self) -> None:
-        """Let ``/metrics`` tell about orders and accounts, and name the app's alarms."""
+        """Let ``/metrics`` tell about orders and accounts, name the app's alarms and what takes two persons."""
         for part in PARTS:
             import_module(f"trading.{part}")

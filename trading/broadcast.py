@@ -17,6 +17,7 @@ from trading.hub.listener import Listener, Subscription
 from trading.hub.messages import ACCOUNT, listing, refusal
 from trading.hub.opener import Opened, Opener
 from trading.hub.reader import News, Reader
+from trading.hub.risk import RiskChannel
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +35,7 @@ class TradingHub:
         self.channels: dict[int, Channel] = {}
         self._reader = Reader(loop, self._on_news, self._on_sights)
         self._opener = Opener(loop, self._reader.admit, self._refuse)
+        self.risk = RiskChannel(loop)
         self._begun = False
 
     # --- connections ---------------------------------------------------------------------------------------
@@ -51,6 +53,7 @@ class TradingHub:
         if listener not in self.listeners:
             return
         self.leave(listener, list(listener.subscriptions), every=listener.every)
+        self.risk.leave(listener)
         listener.ended()
         self.listeners.discard(listener)
         if not self.listeners:
@@ -112,7 +115,7 @@ class TradingHub:
 
     def rests(self, seconds: float) -> bool:
         """Wait for the threads to end, off the loop; whether they have. Nobody may be connected."""
-        return self._reader.join(seconds) and self._opener.join(seconds)
+        return self._reader.join(seconds) and self._opener.join(seconds) and self.risk.rests(seconds)
 
     # --- what the threads hand over --------------------------------------------------------------------------
 

@@ -9,6 +9,14 @@ class AccountKind(models.TextChoices):
     """Where an account's orders go."""
 
     SIMULATED = "simulated", pgettext_lazy("account", "simulated")
+    CTP = "ctp", _("CTP")
+
+
+class ConfirmChoice(models.TextChoices):
+    """Who confirms the broker's settlement statement (``marketdata.domain.ctp.login.Confirm``)."""
+
+    AUTO = "auto", _("by itself")
+    PERSON = "person", _("by a person")
 
 
 class DirectionName(models.TextChoices):
@@ -74,6 +82,9 @@ class CommandKind(models.TextChoices):
     WITHDRAW = "withdraw", _("withdraw")
     SETTLE = "settle", _("settle")
     UNDO_SETTLEMENT = "undo_settlement", _("undo the settlement")
+    CLOSE = "close", _("reject what waits")
+    ADOPT = "adopt", _("adopt the broker's figures")
+    CONFIRM = "confirm", _("confirm the broker's statement")
 
 
 class CommandStatus(models.TextChoices):
@@ -89,6 +100,13 @@ class CashKind(models.TextChoices):
 
     DEPOSIT = "deposit", _("deposit")
     WITHDRAW = "withdraw", _("withdrawal")
+
+
+class CashSource(models.TextChoices):
+    """Who says that money came or went."""
+
+    PERSON = "person", _("a person")
+    BROKER = "broker", _("the broker")
 
 
 class MarginPrice(models.IntegerChoices):

@@ -135,10 +135,10 @@ def _of_accounts(permission: str, table: str, line: str, page: Page, *, newest_f
         along = f"SELECT o.id FROM {table} o WHERE (SELECT every FROM sees){where} ORDER BY o.id {way} LIMIT {most}"
         picked = f"({along}) UNION ALL ({picked})"
     return f"""{_visible(permission)},
-    picked AS MATERIALIZED (SELECT id FROM ({picked}) found ORDER BY id {way} LIMIT {most}),
     page AS (
       SELECT o.id AS key, {line} AS line
-      FROM picked JOIN {table} o ON o.id = picked.id
+      FROM (SELECT id FROM ({picked}) found ORDER BY id {way} LIMIT {most}) picked
+      JOIN {table} o ON o.id = picked.id
       JOIN {ACCOUNT_TABLE} a ON a.id = o.account_id JOIN {INSTRUMENT_TABLE} i ON i.id = o.instrument_id
     )"""
 
@@ -154,14 +154,13 @@ def _positions(page: Page) -> str:
 def _accounts(page: Page) -> str:
     where = page.where("a.code", newest_first=False)
     return f"""{_visible(_SEES)},
-    picked AS MATERIALIZED (
-      SELECT a.id FROM {ACCOUNT_TABLE} a
-      WHERE ((SELECT every FROM sees) OR a.id IN (SELECT id FROM granted)){where}
-      ORDER BY a.code LIMIT {page.size + 1}
-    ),
     page AS (
       SELECT a.code AS key, {_ACCOUNT} AS line
-      FROM picked JOIN {ACCOUNT_TABLE} a ON a.id = picked.id JOIN {STATE_TABLE} s ON s.account_id = a.id
+      FROM (
+        SELECT * FROM {ACCOUNT_TABLE} a
+        WHERE ((SELECT every FROM sees) OR a.id IN (SELECT id FROM granted)){where}
+        ORDER BY a.code LIMIT {page.size + 1}
+      ) a JOIN {STATE_TABLE} s ON s.account_id = a.id
       JOIN {Desk._meta.db_table} d ON d.id = a.desk_id
       JOIN {ControlGroup._meta.db_table} c ON c.id = a.control_group_id
     )"""

@@ -1,4 +1,4 @@
-"""The gateways of every open account in one process, a thread each: the embedded size, and small desks."""
+"""The gateways of every open simulated account in one process, a thread each; ``supervisor`` has those at brokers."""
 
 import threading
 
@@ -7,18 +7,22 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from quantsite.common.errors import ConflictError
-from trading.account_gateway import AccountGateway
+from quantsite.web.database import room_for
 from trading.account_models import TradingAccount
+from trading.choices import AccountKind
+from trading.runner import AccountGateway
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
+OF_THE_HOUSE, OF_AN_ACCOUNT = 4, 2
+"""Connections to the database: an account's loop has one, and so has the thread that renews its lease."""
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 
 
 class GatewayHouse:
-    """Starts a gateway for each open account as it appears, and anew with a growing pause where one fails."""
+    """Starts a gateway for each open simulated account as it appears, and anew with a growing pause where one fails."""
 
     def __init__(self) -> None:
         self._threads: dict[str, threading.Thread] = {}
@@ -34,18 +38,26 @@ class GatewayHouse:
                 thread.join()
 
     def _look(self, stop: threading.Event) -> None:
-        try:
-            codes = list(TradingAccount.objects.filter(is_active=True).values_list("code", flat=True))
-        except DatabaseError as error:
-            log.warning("accounts unknown", reason=" ".join(str(error).split()))
+        codes = open_accounts(AccountKind.SIMULATED)
+        if codes is None:
             return
-        finally:
-            close_old_connections()
+        room_for(OF_THE_HOUSE + OF_AN_ACCOUNT * len({*codes, *self._threads}))
         for code in codes:
             if code not in self._threads:
                 thread = threading.Thread(target=_keep_running, args=(code, stop), name=f"gateway {code}", daemon=True)
                 self._threads[code] = thread
                 thread.start()
+
+
+def open_accounts(kind: AccountKind) -> set[str] | None:
+    """The codes of the open accounts of a kind; None where the rows cannot be read now."""
+    try:
+        return set(TradingAccount.objects.filter(is_active=True, kind=kind).values_list("code", flat=True))
+    except DatabaseError as error:
+        log.warning("accounts unknown", reason=" ".join(str(error).split()))
+        return None
+    finally:
+        close_old_connections()
 
 
 def _keep_running(code: str, stop: threading.Event) -> None:

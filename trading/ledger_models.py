@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from marketdata.fact_rows import money
 from marketdata.models import Instrument
 from trading.account_models import TradingAccount
-from trading.choices import CashKind, SideName
+from trading.choices import CashKind, CashSource, SideName
 from trading.order_models import AccountCommand, AccountRows
 
 
@@ -60,7 +60,12 @@ class CashEntry(models.Model):
     amount = money(_("amount (yuan)"))
     note = models.CharField(_("note"), max_length=200, blank=True)
     trading_day = models.DateField(_("trading day"), null=True, blank=True)
-    command = models.OneToOneField(AccountCommand, models.PROTECT, related_name="cash_entry", verbose_name=_("command"))
+    source = models.CharField(
+        _("told by"), max_length=8, choices=CashSource.choices, default=CashSource.PERSON, editable=False
+    )
+    command = models.OneToOneField(
+        AccountCommand, models.PROTECT, null=True, related_name="cash_entry", verbose_name=_("command")
+    )
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("by")
     )

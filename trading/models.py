@@ -12,20 +12,39 @@ from trading.account_models import (
     TradingAccountGroupObjectPermission,
     TradingAccountUserObjectPermission,
 )
+from trading.books_models import BookAdoption, BrokerComparison, BrokerRate, BrokerSession, BrokerStatement
+from trading.broker_models import BrokerLogin
 from trading.ledger_models import BalanceSnapshot, CashEntry, Position
+from trading.limit_models import KillSwitch, RiskLimit, RiskLimitChange, RiskRevision, SwitchEffect
 from trading.order_models import AccountCommand, AccountEvent, Fill, Order
+from trading.risk_models import AccountRisk, FlattenPlan, RiskEvent, RiskNote
 
 __all__ = [
     "AccountCommand",
     "AccountEvent",
+    "AccountRisk",
     "AccountState",
     "BalanceSnapshot",
+    "BookAdoption",
+    "BrokerComparison",
+    "BrokerLogin",
+    "BrokerRate",
+    "BrokerSession",
+    "BrokerStatement",
     "CashEntry",
     "ControlGroup",
     "Desk",
     "Fill",
+    "FlattenPlan",
+    "KillSwitch",
     "Order",
     "Position",
+    "RiskEvent",
+    "RiskLimit",
+    "RiskLimitChange",
+    "RiskNote",
+    "RiskRevision",
+    "SwitchEffect",
     "TradingAccount",
     "TradingAccountGroupObjectPermission",
     "TradingAccountUserObjectPermission",

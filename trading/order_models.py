@@ -62,6 +62,9 @@ class Order(models.Model):
     stop_price = money(_("stop price"), null=True, blank=True)
     volume = models.PositiveIntegerField(_("volume"))
     strategy_key = models.CharField(_("strategy"), max_length=80, blank=True, help_text=_("Empty: by hand."))
+    foreign = models.BooleanField(
+        _("of another terminal"), default=False, editable=False, help_text=_("Sent to the broker by another program.")
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("placed by")
     )
@@ -80,7 +83,7 @@ class Order(models.Model):
     exchange_order_id = models.CharField(_("exchange order id"), max_length=64, blank=True)
     submitted_at = models.DateTimeField(_("submitted (market clock)"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished (market clock)"), null=True, blank=True)
-    matching = models.JSONField(default=dict, blank=True)  # its place in the simulated exchange's book
+    matching = models.JSONField(default=dict, blank=True)  # what its gateway keeps: a place in a book, CTP's keys
     updated_seq = models.BigIntegerField(_("last event"), default=0)
 
     objects = OrderQuerySet.as_manager()
@@ -123,6 +126,7 @@ class AccountCommand(models.Model):
     kind = models.CharField(_("what"), max_length=16, choices=CommandKind.choices)
     order = models.ForeignKey(Order, models.PROTECT, null=True, blank=True, related_name="commands")
     payload = models.JSONField(_("details"), default=dict, blank=True)
+    client_id = models.CharField(_("client id"), max_length=64, blank=True, help_text=_("The caller's own name of it."))
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("asked by")
     )
@@ -143,6 +147,11 @@ class AccountCommand(models.Model):
         verbose_name_plural = _("commands to gateways")
         ordering = ["-id"]
         default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "client_id"], condition=~Q(client_id=""), name="trading_command_once"
+            ),
+        ]
         indexes = [
             models.Index(fields=["account", "id"], condition=Q(status="queued"), name="trading_command_queued"),
         ]

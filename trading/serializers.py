@@ -13,9 +13,9 @@ from rest_framework import serializers
 from quantsite.web.bodies import StrictSerializer
 from trading.choices import DirectionName, OffsetName, OrderTypeName, SideName, StatusName
 from trading.ledger_models import Position
-from trading.new_order import NewOrder
 from trading.order_models import Fill, Order
 from trading.shapes import fill_shape, order_shape, position_shape
+from trading.verbs.new_order import NewOrder
 
 CLIENT_ID = r"^[\x21-\x7e]{1,64}$"
 MOST_LOTS = 1_000_000_000

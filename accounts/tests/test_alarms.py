@@ -11,6 +11,7 @@ from accounts import alarms, services
 from accounts.models import Alarm, AuditEntry, User
 from quantsite.common.errors import ConflictError, RefusedError
 from quantsite.common.texts import kept
+from quantsite.testing.patience import SOON
 
 
 @pytest.mark.embedded
@@ -58,7 +59,7 @@ def test_concurrent_raises_make_one_row_and_lose_no_count() -> None:
 
     def shout() -> None:
         try:
-            barrier.wait(10)
+            barrier.wait(SOON)
             for _ in range(5):
                 alarms.raise_alarm("feed_stale", "ctp", "no tick", "warning")
         finally:

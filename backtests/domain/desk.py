@@ -8,17 +8,18 @@ import numpy as np
 from backtests.domain import kernel_state as state
 from backtests.domain.kernel_state import Book
 from backtests.domain.session import Session
-from marketdata.domain.bars import Bar, BarSeries
+from marketdata.domain.bars import BarSeries
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say
 from strategies.domain.strategy import OrderUpdate, Reply
+from strategies.domain.waking import Waking
 from trading.domain.offsets import Direction
 
 WIDE = 1e-6
 """By how much a watched price is watched early (yuan): an adjustment's dust must not miss it."""
 
 
-class BacktestDesk:
+class BacktestDesk(Waking):
     """One strategy's view of a running backtest; its leg 0 is the leg ``legs[0]`` of the run.
 
     Prices go in and come out as the strategy sees them, adjusted where its bars are; orders rest at recorded
@@ -26,10 +27,9 @@ class BacktestDesk:
     """
 
     def __init__(self, session: Session, legs: Sequence[int]) -> None:
+        super().__init__()
         self._session = session
         self._legs = tuple(legs)
-        self.timers: list[int] = []
-        self.levels: list[tuple[int, float]] = []
 
     @property
     def _book(self) -> Book:
@@ -105,22 +105,6 @@ class BacktestDesk:
         down = max((price for price in levels if price < close), default=-math.inf)
         up = min((price for price in levels if price >= close), default=math.inf)
         return self._session.behind(leg, down) + WIDE, self._session.behind(leg, up) - WIDE
-
-    def due(self, start: int) -> bool:
-        """True where a timer has come; those that have are gone."""
-        left = [time for time in self.timers if time > start]
-        came, self.timers = len(left) < len(self.timers), left
-        return came
-
-    def reached(self, leg: int, bar: Bar, before: float) -> list[float]:
-        """The watched prices of the strategy's ``leg`` that a bar reached, coming from ``before``; they are gone."""
-        hit = [
-            (own, price)
-            for own, price in self.levels
-            if own == leg and (bar.high >= price if price >= before else bar.low <= price)
-        ]
-        self.levels = [level for level in self.levels if level not in hit]
-        return [price for _own, price in hit]
 
     def own_update(self, update: OrderUpdate) -> OrderUpdate:
         """An update of the run in the strategy's own legs and at its own prices."""

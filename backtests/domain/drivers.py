@@ -11,9 +11,8 @@ from backtests.domain import kernel_state as state
 from backtests.domain.desk import BacktestDesk
 from backtests.domain.session import NO_TARGETS, Session
 from marketdata.domain.bars import Bar, BarSeries
-from quantsite.common.errors import RuleError
-from quantsite.common.texts import say
 from strategies.domain.forms import overrides
+from strategies.domain.hosting.driving import finite_target
 from strategies.domain.strategy import BaseStrategy, OrderUpdate, Signal, Wake, WakeKind
 from strategies.domain.windowed import Window, Windowed, flag_column, target_column
 
@@ -35,13 +34,6 @@ class Actor:
     def listens(self) -> bool:
         """True where the strategy wants to hear what became of its orders."""
         return overrides(type(self.strategy), "on_order_update")
-
-
-def finite_target(target: float) -> float:
-    """The target of a signal. Raises ``RuleError`` ``invalid_signal`` unless it is a number."""
-    if not np.isfinite(target):
-        raise RuleError("invalid_signal", say("A signal's target must be a number, not %(target)r.", target=target))
-    return target
 
 
 def run_targets(session: Session, actors: Sequence[Actor], progress: Progress) -> None:

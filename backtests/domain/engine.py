@@ -35,7 +35,7 @@ from backtests.domain.book import ROOMY, new_book, result_of
 from backtests.domain.costs import CostTable
 from backtests.domain.desk import BacktestDesk
 from backtests.domain.drivers import Actor, Events, Progress, run_plain, run_plain_legs, run_targets
-from backtests.domain.legs import Facts, Leg
+from backtests.domain.legs import Facts, Leg, check_legs
 from backtests.domain.result import RunResult
 from backtests.domain.rules import PLAIN, LimitFill, Rules
 from backtests.domain.session import Session, Sight
@@ -132,8 +132,8 @@ def run_legs(
 ) -> RunResult:
     """Run ``strategy`` over several instruments with one fund account.
 
-    A strategy on one instrument acts on each of them by itself, one on ``n`` needs exactly ``n`` (``RuleError``
-    ``wrong_legs``); the result's ``leg`` counts as ``legs`` do.
+    A strategy on one instrument acts on each of them by itself, one on ``n`` needs exactly ``n``, one on any number
+    two or more (``RuleError`` ``wrong_legs``); the result's ``leg`` counts as ``legs`` do.
     """
     return prepare_legs(legs, setup).run(strategy, progress)
 
@@ -206,10 +206,7 @@ class Prepared:
         count, wanted = len(self.legs), type(strategy).legs
         if wanted == 1:
             return [(strategy if k == 0 else _twin(strategy), (k,)) for k in range(count)]
-        if wanted != count:
-            given = {"name": type(strategy).name, "wanted": wanted, "count": count}
-            text = say("%(name)s trades %(wanted)d instruments at a time, not %(count)d.", **given)
-            raise RuleError("wrong_legs", text, fields={"instrument": text})
+        check_legs(type(strategy), count)
         if overrides(type(strategy), "target_positions"):
             text = say(
                 "%(name)s decides for several instruments: targets by column are for one.", name=type(strategy).name

@@ -8,6 +8,10 @@ import numpy.typing as npt
 
 from backtests.domain.costs import CostTable
 from marketdata.domain.bars import BarSeries
+from quantsite.common.errors import RuleError
+from quantsite.common.texts import say
+from strategies.domain.forms import ANY_LEGS, fits
+from strategies.domain.strategy import BaseStrategy
 
 Day = int
 """Days since the epoch."""
@@ -49,3 +53,15 @@ class Leg:
     bars: BarSeries
     costs: CostTable
     facts: Facts = field(default_factory=Facts)
+
+
+def check_legs(cls: type[BaseStrategy], count: int) -> None:
+    """Raises ``RuleError`` ``wrong_legs`` unless one strategy of the class trades so many instruments."""
+    if fits(cls.legs, count):
+        return
+    if cls.legs == ANY_LEGS:
+        text = say("%(name)s trades two instruments or more at a time, not %(count)d.", name=cls.name, count=count)
+    else:
+        given = {"name": cls.name, "wanted": cls.legs, "count": count}
+        text = say("%(name)s trades %(wanted)d instruments at a time, not %(count)d.", **given)
+    raise RuleError("wrong_legs", text, fields={"instrument": text})

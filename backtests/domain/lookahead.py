@@ -25,7 +25,7 @@ from backtests.domain.lookahead_watch import Decision
 from backtests.domain.result import FillTable
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say, unsaid
-from strategies.domain.forms import Form, own_forms
+from strategies.domain.forms import Form
 
 CUTS = 20
 
@@ -102,12 +102,17 @@ def look_ahead(legs: Sequence[Leg], make: Make, setup: RunSetup, *, cuts: int = 
     ``legs`` are as many as the strategy trades. Raises ``RuleError`` ``wrong_legs``, ``too_few_bars`` below
     ``LEAST_BARS`` bars, ``invalid_cuts`` below one cut.
     """
+    return look_ahead_in(Market(legs, setup), make, cuts=cuts, seed=seed)
+
+
+def look_ahead_in(market: Market, make: Make, *, cuts: int = CUTS, seed: int = 0) -> LookAhead:
+    """:func:`look_ahead` in a market that is there already."""
     if cuts < 1:
         text = say("cuts must be at least 1, not %(cuts)s.", cuts=cuts)
         raise RuleError("invalid_cuts", text, fields={"cuts": text})
-    cls, market = type(make()), Market(legs, setup)
+    cls = type(make())
     market.check(cls)
-    forms = own_forms(cls)
+    forms = market.forms(cls)
     trials = {form: _Trial(market, make, form) for form in forms}
     places = {form: trial.places(cuts, np.random.default_rng(seed)) for form, trial in trials.items()}
     faults = [trial.first_fault(places[form]) for form, trial in trials.items()]

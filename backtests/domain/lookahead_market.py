@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from backtests.domain.engine import RunSetup, run_legs
-from backtests.domain.legs import Leg
+from backtests.domain.legs import Leg, check_legs
 from backtests.domain.lookahead_watch import Log, watch
 from backtests.domain.result import FillTable
 from marketdata.domain.bars import BarSeries, LongColumn
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say
 from quantsite.common.times import SHANGHAI_FIXED, ns_to_utc
-from strategies.domain.forms import Form
+from strategies.domain.forms import Form, own_forms
 from strategies.domain.strategy import BaseStrategy
 
 Make = Callable[[], BaseStrategy]
@@ -40,6 +40,9 @@ class Market:
     Numbers of bars count in ``clock``; with one leg that is the number of the bar.
     """
 
+    columns: tuple[str, ...] = ("target_positions", "flags")
+    """The methods that decide over whole columns of these bars."""
+
     def __init__(self, legs: Sequence[Leg], setup: RunSetup) -> None:
         self.legs = tuple(legs)
         self._setup = replace(setup, close_at_end=False)
@@ -50,13 +53,14 @@ class Market:
 
     def check(self, cls: type[BaseStrategy]) -> None:
         """Raises ``RuleError`` ``too_few_bars`` or ``wrong_legs`` where there is nothing to check ``cls`` on."""
-        if cls.legs != len(self.legs):
-            given = {"name": cls.name, "wanted": cls.legs, "count": len(self.legs)}
-            text = say("%(name)s trades %(wanted)d instruments at a time, not %(count)d.", **given)
-            raise RuleError("wrong_legs", text, fields={"instrument": text})
+        check_legs(cls, len(self.legs))
         if len(self) < LEAST_BARS:
             text = say("There are %(bars)s bars: at least %(least)s are needed.", bars=len(self), least=LEAST_BARS)
             raise RuleError("too_few_bars", text)
+
+    def forms(self, cls: type[BaseStrategy]) -> tuple[Form, ...]:
+        """The forms to be checked."""
+        return own_forms(cls)
 
     def run(self, make: Make, form: Form) -> Watched:
         """A new strategy over all bars."""

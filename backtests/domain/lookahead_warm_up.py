@@ -92,10 +92,15 @@ def warm_ups(legs: Sequence[Leg], make: Make, setup: RunSetup, *, cuts: int = CU
     Orders hang on fills, so that an event strategy without flags has none, nor has a plain one that listens to
     fills. Raises ``RuleError`` ``too_few_bars`` where a stated warm-up is longer than half of the bars.
     """
-    strategy, market = make(), Market(legs, setup)
+    return warm_ups_in(Market(legs, setup), make, cuts=cuts, seed=seed)
+
+
+def warm_ups_in(market: Market, make: Make, *, cuts: int = CUTS, seed: int = 0) -> list[WarmUp]:
+    """:func:`warm_ups` in a market that is there already."""
+    strategy = make()
     cls, stated = type(strategy), _stated(strategy)
     market.check(cls)
-    columns = [name for name in ("target_positions", "flags") if overrides(cls, name)]
+    columns = [name for name in market.columns if overrides(cls, name)]
     plain = not columns and overrides(cls, "generate_signals") and not overrides(cls, "on_order_update")
     if stated is not None and (columns or plain) and stated > len(market) // 2:
         given = {"stated": stated, "least": 2 * stated, "bars": len(market)}
@@ -104,7 +109,7 @@ def warm_ups(legs: Sequence[Leg], make: Make, setup: RunSetup, *, cuts: int = CU
     random = np.random.default_rng(seed)
     if plain:
         return [_of_plain(market, make, stated, cuts, random)]
-    trials = [_Columns(legs[0].bars, make, name, cuts * SAMPLES, random) for name in columns]
+    trials = [_Columns(market.legs[0].bars, make, name, cuts * SAMPLES, random) for name in columns]
     return [trial.warm_up(stated) for trial in trials]
 
 

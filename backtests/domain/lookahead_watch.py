@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from marketdata.domain.bars import Bar, BarSeries, FloatColumn, LongColumn
+from marketdata.domain.ticks import Tick
 from strategies.domain.forms import overrides
 from strategies.domain.strategy import BaseStrategy, OrderUpdate, Signal, Wake
 
@@ -76,17 +77,28 @@ def _column(name: str) -> Callable[[Method, BaseStrategy, Log, _Clock], Method]:
     return wrap
 
 
-def _bar(method: Method, _strategy: BaseStrategy, _log: Log, clock: _Clock) -> Method:
+def _tick(method: Method, strategy: BaseStrategy, log: Log, clock: _Clock) -> Method:
+    def wrapped(tick: Tick) -> None:
+        clock.start = tick.time
+        _stand_in(strategy, log, clock)
+        method(tick)
+
+    return wrapped
+
+
+def _bar(method: Method, strategy: BaseStrategy, log: Log, clock: _Clock) -> Method:
     def wrapped(bar: Bar) -> None:
         clock.start = bar.start
+        _stand_in(strategy, log, clock)
         method(bar)
 
     return wrapped
 
 
-def _bars(method: Method, _strategy: BaseStrategy, _log: Log, clock: _Clock) -> Method:
+def _bars(method: Method, strategy: BaseStrategy, log: Log, clock: _Clock) -> Method:
     def wrapped(bars: tuple[Bar | None, ...]) -> None:
         clock.start = max(bar.start for bar in bars if bar is not None)
+        _stand_in(strategy, log, clock)
         method(bars)
 
     return wrapped
@@ -163,6 +175,7 @@ _WRAPPERS: dict[str, Callable[[Method, BaseStrategy, Log, _Clock], Method]] = {
     "flags": _column("flags"),
     "on_market_data": _bar,
     "on_bars": _bars,
+    "on_tick": _tick,
     "generate_signals": _signals,
     "on_wake": _wake,
     "on_order_update": _update,

@@ -44,9 +44,9 @@ class Rules:
     slippage per tick of the bar's range; ``slippage_impact``: ticks at a fill of the bar's whole volume,
     growing with the square root of the share; ``slippage_random``: up to so many ticks more by chance, from
     ``seed``. ``price_limit``: the fraction of the previous settlement at which prices lock where no limits are
-    stored, 0 to use stored limits only. ``latency_ms`` and ``ignore_queue`` are of runs on ticks: how long an
-    order or a cancel takes to the exchange, and that nobody is ahead of a resting order at its price. The switches
-    are off unless said.
+    stored, 0 to use stored limits only. With ``ticks`` bars decide and recorded ticks fill, under the live host.
+    ``latency_ms`` and ``ignore_queue`` are of runs on ticks: how long an order or a cancel takes to the exchange, and
+    that nobody is ahead of a resting order at its price. The switches are off unless said.
     """
 
     volume_cap: float = 0.0
@@ -63,6 +63,7 @@ class Rules:
     expiry: bool = False
     sessions: Sessions = Sessions.ALL
     seed: int = 0
+    ticks: bool = False
     latency_ms: int = 0
     ignore_queue: bool = False
 

@@ -31,7 +31,9 @@ def calendar_days(start: Longs, close: Floats, fills: FillTable, multiplier: flo
     """
     date, last = _dates(start)
     mark = close[last]
-    day = np.searchsorted(start[last], fills.start)
+    # By the midnight that ends a date: a fill on a tick lies behind the start of the date's last bar.
+    ends = (date + 1) * NS_PER_DAY - SHANGHAI_OFFSET_NS
+    day = np.minimum(np.searchsorted(ends, fills.start, side="right"), len(date) - 1)
     change = fills.direction * fills.volume
     before = np.concatenate(([0.0], mark[:-1]))[: len(mark)]
     before[before == 0] = 1.0  # vn.py's guard against a missing close; it also meets a close of exactly 0

@@ -109,11 +109,11 @@ class TickDesk:
         rows = list(self._bars)[-count:] if count > 0 else []
         columns = [np.array([row[at] for row in rows], dtype=np.float64) for at in range(2, 2 + len(VALUE_COLUMNS))]
         starts, days = (np.array([row[at] for row in rows], dtype=np.int64) for at in (0, 1))
-        return BarSeries(self.account.leg.code, "tick", starts, days.astype(np.int32), *columns)
+        return BarSeries(self.account.legs[0].code, "tick", starts, days.astype(np.int32), *columns)
 
     def tick(self, leg: int = 0) -> float:  # noqa: ARG002 - as above
         """The price tick of the running trading day."""
-        return self.account.price_tick
+        return self.account.price_tick()
 
     def market(self, volume: float, leg: int = 0) -> int:  # noqa: ARG002 - as above
         """An order for what the other side displays; what is not filled ends. Returns its number."""
@@ -200,7 +200,7 @@ class TickDesk:
         if not math.isfinite(price):
             text = say("An order's %(name)s must be a number, not %(value)r.", name="price", value=price)
             raise RuleError("invalid_order", text)
-        return round_to_tick(price, self.account.price_tick)
+        return round_to_tick(price, self.account.price_tick())
 
 
 def _on_bars_only(**asked: bool) -> None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from backtests.domain.drivers import Progress, finite_target
+from backtests.domain.drivers import Progress
 from backtests.domain.engine import RunSetup
 from backtests.domain.fill_account import fill_account
 from backtests.domain.fill_booking import FillRow
@@ -26,18 +26,17 @@ from backtests.domain.result import FillTable, RunResult
 from backtests.domain.tick_account import TickAccount
 from backtests.domain.tick_day import TickDay
 from backtests.domain.tick_desk import Placed, TickDesk
+from backtests.domain.tick_rules import matching_rules
 from marketdata.domain.ticks import Tick
 from quantsite.common.errors import RuleError
 from quantsite.common.texts import say, unsaid
 from strategies.domain.forms import overrides, takes_ticks
+from strategies.domain.hosting.driving import finite_target
 from strategies.domain.strategy import BaseStrategy, OrderUpdate, Signal, UpdateKind
 from strategies.domain.windowed import Windowed
 from trading.domain.offsets import Direction, Offset
 from trading.domain.simulated.matcher import InstrumentMatcher
-from trading.domain.simulated.orders import MatchingRules, Queue
 from trading.domain.simulated.outcomes import Outcome, Reason, Refused, Traded, Withdrawn
-
-NS_PER_MILLISECOND = 1_000_000
 
 _REFUSED = unsaid("%(count)d orders were refused for want of funds.")
 _LEFT_OPEN = unsaid("The book of the last tick did not take all of the position: %(lots)g lots stay open.")
@@ -59,10 +58,9 @@ def run_ticks(
 class _Run:
     def __init__(self, leg: Leg, strategy: BaseStrategy, setup: RunSetup) -> None:
         rules = setup.rules
-        queue = Queue.NONE if rules.ignore_queue else Queue.DISPLAYED
-        self._rules = MatchingRules(rules.latency_ms * NS_PER_MILLISECOND, queue)
+        self._rules = matching_rules(rules)
         self._leg, self._setup, self._strategy = leg, setup, strategy
-        self._account = TickAccount(leg, setup.capital)
+        self._account = TickAccount((leg,), setup.capital)
         self._desk = TickDesk(self._account, setup.volume)
         self._listens = overrides(type(strategy), "on_order_update")
         self._refused = 0
@@ -83,9 +81,9 @@ class _Run:
 
     def _day(self, day: TickDay, *, last: bool) -> None:
         self._account.begin(day.trading_day)
-        leg, tick_size = self._leg, self._account.price_tick
+        leg, tick_size = self._leg, self._account.price_tick()
         exchange = leg.code.rpartition(".")[2]
-        matcher = InstrumentMatcher(leg.code, exchange, tick_size, self._account.multiplier, self._rules)
+        matcher = InstrumentMatcher(leg.code, exchange, tick_size, self._account.multiplier(), self._rules)
         matcher.begin_day(day.opens)
         self._desk.begin(matcher)
         for tick in day.ticks:

@@ -28,6 +28,7 @@ from backtests.optimise.models import AskedRun
 from backtests.optimise.page import METHODS, Verdict, status_labels
 from backtests.reports.embed import ChartDocument
 from quantsite.common.errors import MissingError, RuleError
+from strategies import registry
 
 Found = Callable[[HttpRequest, str], Any]
 
@@ -117,7 +118,12 @@ class SearchAdmin(AuditedModelAdmin):
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
         """The form; its one button starts."""
-        known = {"title": self.form_title, "preview_url": self._url("preview"), "list_url": self._url("changelist")}
+        known = {
+            "title": self.form_title,
+            "preview_url": self._url("preview"),
+            "list_url": self._url("changelist"),
+            "broken_strategies": registry.broken(),
+        }
         return super().add_view(request, form_url, {**(extra_context or {}), **known})
 
     @property

@@ -69,7 +69,7 @@ def _method(name: str) -> Method:
 
 
 def _space(request: OptimizationRequest, method: Method) -> SearchSpace:
-    parameters = registry.get(request.run.strategy).Parameters
+    parameters = registry.parameters_of(request.run.strategy)
     return read_space(parameters, request.space, request.run.parameters, grid=method == Method.GRID)
 
 

@@ -40,7 +40,6 @@ class Inputs:
 
     def __init__(self, asked: AskedRun) -> None:
         """Raises ``RuleError`` where the request does not fit the data any more."""
-        self.strategy = asked.strategy
         self.interval = asked.interval
         self.capital = asked.capital
         self.rules = asked.rules
@@ -50,7 +49,9 @@ class Inputs:
         self.prepared = prepare_legs(self.legs, self.setup)
         self.space = space_of(asked)
         self.goal = Goal.read(asked.objectives, asked.constraints)
-        self.source_hash = registry.source_hash(registry.get(asked.strategy))
+        # Every trial is of the class that the first one was, whatever is written to its file meanwhile.
+        self.strategy = registry.get(asked.strategy)
+        self.source_hash = registry.source_hash(self.strategy)
 
     def run(self, parameters: Mapping[str, Any], progress: Progress | None = None) -> Outcome:
         """One trial, the same as a single run with these parameters. Raises what the strategy raises."""

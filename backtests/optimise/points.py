@@ -64,7 +64,7 @@ class Scattered:
 
 def space_of_run(run: OptimizationRun) -> SearchSpace:
     """The search space of a stored request. Raises ``RuleError`` where the strategy has changed since."""
-    parameters = registry.get(run.strategy).Parameters
+    parameters = registry.parameters_of(run.strategy)
     return read_space(parameters, run.space, run.fixed, grid=run.method == Method.GRID)
 
 

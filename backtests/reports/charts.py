@@ -10,6 +10,7 @@ import numpy.typing as npt
 from bokeh.models import (
     AdaptiveTicker,
     ColumnDataSource,
+    DataRange1d,
     HoverTool,
     LayoutDOM,
     Line,
@@ -17,6 +18,7 @@ from bokeh.models import (
     NoOverlap,
     NumeralTickFormatter,
     Plot,
+    PrintfTickFormatter,
     Scatter,
     Segment,
     VArea,
@@ -39,7 +41,7 @@ from backtests.reports.figures import (
     table,
 )
 from backtests.reports.palette import LIGHT, Palette, swapped
-from backtests.reports.price_data import CROWDED, FILL_KINDS, FillDensity, FillMarks, PriceData
+from backtests.reports.price_data import CROWDED, FILL_KINDS, FillDensity, FillMarks, PriceData, SignalMarks
 
 Floats = npt.NDArray[np.float64]
 Days = npt.NDArray[np.int32]
@@ -47,6 +49,8 @@ Days = npt.NDArray[np.int32]
 
 DWARFS = 4.0
 """A benchmark that moves more than so many times as far as equity is drawn when the reader asks for it."""
+LEAST_BARS = 40
+"""Fewer bars of a live day do not grow to fill the chart: there is room for those to come."""
 
 
 def equity_chart(
@@ -92,19 +96,25 @@ def dwarfs(benchmark: Floats, equity: Floats) -> bool:
     return bool(np.ptp(benchmark) > DWARFS * np.ptp(equity)) if len(equity) else False
 
 
-def price_chart(data: PriceData, *, red_up: bool = True) -> LayoutDOM:
+def price_chart(data: PriceData, *, red_up: bool = True, signals: SignalMarks | None = None) -> LayoutDOM:
     """The price with an arrow at each fill; bars follow each other without the gaps between sessions.
+
+    ``signals`` are drawn as diamonds, each at the price of its decision.
 
     Candles where every bar fits, else the close of groups of bars inside the band of their extremes.
     ``red_up`` draws rises red and falls green as Chinese charts do, else the other way round.
     """
     palette = LIGHT if red_up else swapped(LIGHT)
-    plot = make_plot(height=380 if data.density is None else 300)
+    few = signals is not None and len(data.close) < LEAST_BARS
+    view = DataRange1d(start=-0.75, end=LEAST_BARS - 0.25) if few else None
+    plot = make_plot(height=380 if data.density is None else 300, x_range=view)
     source = table(data.columns())
     hover = _candles(plot, source, data, palette) if data.size == 1 else _band(plot, source, data)
     cross = cross_hair()
     add_axes(plot, _bar_axis(data.labels, visible=data.density is None), NumeralTickFormatter(format=data.price_format))
     add_tools(plot, hover, cross)
+    if signals is not None and len(signals.x):
+        _signals(plot, data, signals)
     if data.density is None:
         _fills(plot, data)
         return stack(plot)
@@ -134,11 +144,14 @@ def _bar_axis(labels: list[str], *, visible: bool = True) -> LinearAxis:
 
     Labels that would touch are left out: a telephone has room for few.
     """
+    # Of numbers beyond the bars: they mean nothing to people.
+    blank: Any = PrintfTickFormatter(format=" ")
     ticker: Any = AdaptiveTicker(min_interval=1, desired_num_ticks=5, num_minor_ticks=0, mantissas=[1, 2, 5])
     overrides: dict[Any, Any] = {float(number): label for number, label in enumerate(labels)}
     return LinearAxis(
         ticker=ticker,
         major_label_overrides=overrides if visible else {},
+        formatter=blank,
         major_label_policy=NoOverlap(min_distance=12),
         visible=visible,
     )
@@ -188,6 +201,16 @@ def _fills(plot: Plot, data: PriceData) -> None:
     rows = [(_("Fill"), "@time{%F %H:%M}"), (_("Price"), price), (_("Volume"), "@volume{0,0}")]
     plot.add_tools(hover_tool([renderer for _title, renderer in items], rows))
     add_legend(plot, items)
+
+
+def _signals(plot: Plot, data: PriceData, signals: SignalMarks) -> None:
+    """Diamonds at the decisions, behind the fills that they led to."""
+    mark = Scatter(x="x", y="price", marker="diamond", size=13, line_color=LIGHT.close, fill_color=LIGHT.band)
+    mark.line_width = 1.4
+    renderer = draw(plot, ColumnDataSource(signals.columns()), mark)
+    rows = [(_("Signal"), "@text"), (_("Bar"), "@time{%F %H:%M}"), (_("Price"), f"@price{{{data.price_format}}}")]
+    plot.add_tools(hover_tool([renderer], rows))
+    add_legend(plot, [(f"{_('Signals')} ({len(signals.x):,})", renderer)])
 
 
 def _marker(kind: str, marks: FillMarks) -> Scatter:

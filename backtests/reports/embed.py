@@ -17,7 +17,7 @@ from backtests.domain.statistics_returns import simple_returns
 from backtests.domain.statistics_tables import Rolling, rolling
 from backtests.reports.format import count, money, percent
 from backtests.reports.palette import dark_twins
-from backtests.reports.price_data import PriceData
+from backtests.reports.price_data import PriceData, SignalMarks
 from backtests.reports.trade_data import TradeMarks
 from marketdata.domain.bars import BarSeries
 
@@ -106,6 +106,16 @@ def price_json(
 
     data = PriceData.of(bars, fills, price_tick, leg)
     return chart_document(price_chart(data, red_up=red_up), _price_caption(bars, data))
+
+
+def signals_json(bars: BarSeries, fills: FillTable, signals: SignalMarks, price_tick: float) -> ChartDocument:
+    """The price of an instrument, one point a bar, with decisions and fills."""
+    from backtests.reports.charts import price_chart  # noqa: PLC0415 - see above
+
+    data = PriceData.of(bars, fills, price_tick)
+    text = _("%(bars)s bars, %(signals)s signals, %(fills)s fills. Times between sessions are left out.")
+    facts = {"bars": count(len(bars)), "signals": count(len(signals.x)), "fills": count(data.fill_count)}
+    return chart_document(price_chart(data, signals=signals), text % facts)
 
 
 def chart_document(chart: "LayoutDOM", caption: str) -> ChartDocument:

@@ -1,7 +1,8 @@
 """Bars and fills as the columns that the price chart draws."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +60,26 @@ class FillMarks:
     def columns(self) -> dict[str, Floats]:
         """The columns by name."""
         return {"x": self.x, "time": self.time, "price": self.price, "volume": self.volume}
+
+
+@dataclass(frozen=True, slots=True)
+class SignalMarks:
+    """Decisions: ``x`` on the axis of the bars, wall clock in ms, the price at the decision and what was decided."""
+
+    x: Floats
+    time: Floats
+    price: Floats
+    text: list[str]
+
+    @classmethod
+    def of(cls, bars: BarSeries, start: Sequence[int], price: Sequence[float], text: Sequence[str]) -> Self:
+        """Decisions at ``start`` (ns UTC, of the bar or the tick) in ``bars`` of which each is one point."""
+        at = np.asarray(start, dtype=np.int64)
+        return cls(positions(at, bars.start, 1), wall_clock_ms(at), np.asarray(price, dtype=np.float64), list(text))
+
+    def columns(self) -> dict[str, Any]:
+        """The columns by name."""
+        return {"x": self.x, "time": self.time, "price": self.price, "text": self.text}
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def test_a_run_is_asked_for_watched_and_drawn(
     page.wait_for_url(f"**/{run.pk}/change/")
     expect(page.locator(f'[data-run-status="{run.pk}"]')).to_have_text("queued")
     tasks.run(run.pk)
-    expect(page.locator('[data-chart-state="drawn"]')).to_have_count(4, timeout=20_000)
+    expect(page.locator('[data-chart-state="drawn"]')).to_have_count(4)
     expect(page.locator(f'[data-run-status="{run.pk}"]')).to_have_text("succeeded")
     run.refresh_from_db()
     expect(page.get_by_text(run.result_hash)).to_be_visible()
@@ -58,7 +58,7 @@ def test_the_list_follows_a_run_without_being_loaded_again(open_page: OpenPage, 
     expect(state).to_have_text("queued")
     page.wait_for_timeout(500)
     tasks.run(run.pk)
-    expect(state).to_have_text("succeeded", timeout=10_000)
+    expect(state).to_have_text("succeeded")
     expect(page.locator(f'[data-run-figure="{run.pk}"][data-name="trade_count"]')).to_have_text(f"{run.trade_count:,}")
 
 

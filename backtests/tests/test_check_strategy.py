@@ -12,7 +12,10 @@ from backtests.models import BacktestRun
 from backtests.tests.domain import cheats
 from marketdata.models import Instrument
 from strategies import registry
+from strategies.domain.gates import parameters_hash
 from strategies.domain.strategy import BaseStrategy
+from strategies.measured import measured_warm_up
+from strategies.models import Evidence
 
 pytestmark = pytest.mark.django_db
 
@@ -37,14 +40,27 @@ def check(name: str, *arguments: str) -> tuple[str, str]:
     return out.getvalue(), ""
 
 
-def test_an_honest_strategy_passes_and_nothing_is_stored(sim: Instrument) -> None:
+def test_an_honest_strategy_passes_and_that_is_written_down(sim: Instrument) -> None:
     printed, error = check("double_ma", "--set", "fast=3", "--set", "slow=8")
     assert error == ""
     assert "double_ma on simrb88.SIM 5m, 1,770 bars" in printed
     assert "form target: 8 cuts" in printed
     assert "the warm-up of 9 bars is long enough" in printed
     assert "No look-ahead was found" in printed
+    assert "A live start needs 9 bars." in printed
     assert not BacktestRun.objects.exists()
+    shown = {row.kind: row for row in Evidence.objects.filter(strategy="double_ma", passed=True)}
+    assert set(shown) == {"look_ahead", "warm_up"}
+    assert f"Written down as evidence {shown['look_ahead'].pk}, {shown['warm_up'].pk}." in printed
+    assert {row.source_hash for row in shown.values()} == {registry.source_hash("double_ma")}
+    assert shown["look_ahead"].facts["cuts"] == {"target": 8, "plain": 8}
+    parameters = {"fast": 3, "slow": 8}
+    assert shown["warm_up"].parameters_hash == parameters_hash(parameters)
+    stated, needed = (shown["warm_up"].facts[name] for name in ("stated", "needed"))
+    assert (stated, 0 < needed <= 9) == (9, True)
+    measured = (registry.source_hash("double_ma"), parameters)
+    assert measured_warm_up("double_ma", *measured, "5m") == needed
+    assert measured_warm_up("double_ma", *measured, "1m") is None
 
 
 def test_json_says_the_same_for_programs(sim: Instrument) -> None:
@@ -68,6 +84,7 @@ def test_a_cheat_is_named_by_bar_and_values(sim: Instrument) -> None:
     assert f"bar {fault['bar']} (" in error
     assert f"was {fault['full']} with all bars and is {fault['part']}" in error
     assert fault["start"] < fault["cut"]
+    assert Evidence.objects.get(kind="look_ahead").passed is False
 
 
 @pytest.mark.usefixtures("cheating")
@@ -76,6 +93,7 @@ def test_a_short_warm_up_is_a_fault(sim: Instrument) -> None:
     assert "the warm-up of 12 bars is too short" in error
     assert "long enough" not in printed
     assert "No look-ahead" not in printed
+    assert {row.kind: row.passed for row in Evidence.objects.all()} == {"look_ahead": True, "warm_up": False}
 
 
 @pytest.mark.parametrize(
@@ -99,3 +117,4 @@ def test_it_acts_for_those_who_may_run_backtests(alice: User, bob: User, sim: In
     assert check("double_ma", "--user", "alice")[1] == ""
     assert "bob" in check("double_ma", "--user", "bob")[1]
     assert AuditEntry.objects.filter(actor=bob).exists(), "the refusal is on record"
+    assert set(Evidence.objects.values_list("created_by__username", flat=True)) == {"alice"}

@@ -47,7 +47,7 @@ def test_runs_are_ticked_in_the_list_and_compared(
     page.select_option("select[name=action]", "compare")
     page.get_by_role("button", name="Run").click()
     page.wait_for_url(f"**{compare_url([run.pk for run in runs])}")
-    expect(page.locator(DRAWN)).to_have_count(1, timeout=20_000)
+    expect(page.locator(DRAWN)).to_have_count(1)
     best = max(runs, key=lambda run: run.sharpe or 0)
     row = page.locator('[data-block="standard"] tr', has=page.get_by_role("rowheader", name="Sharpe ratio"))
     expect(row.locator("b")).to_have_text(f"{best.sharpe:.3f}")
@@ -64,7 +64,7 @@ def test_the_page_fits_its_screen_and_follows_the_theme(
 ) -> None:
     page = open_page(alice, width=width, language=language)
     page.goto(compare_url([run.pk for run in runs]))
-    expect(page.locator(DRAWN)).to_have_count(1, timeout=20_000)
+    expect(page.locator(DRAWN)).to_have_count(1)
     assert page.evaluate(OVERFLOW) <= 0
     light = page.evaluate(CHIP)
     page.screenshot(path=tmp_path / "light.png", full_page=True)

@@ -141,11 +141,18 @@ async def test_nonsense_is_answered_and_unsubscribing_silences(alice: User, aske
         assert await silent(socket)
 
 
-@pytest.mark.parametrize("person", ["bob", "charlie"])
-async def test_other_roles_are_closed_out(
-    request: pytest.FixtureRequest, bob: User, charlie: User, person: str
-) -> None:
-    async with socket_of({"bob": bob, "charlie": charlie}[person]) as socket:
+async def test_who_has_no_role_is_closed_out(charlie: User) -> None:
+    async with socket_of(charlie) as socket:
         assert await socket.close_code() == 4403
     entry = await AuditEntry.objects.alatest("seq")
-    assert (entry.verb, entry.actor_name, entry.after) == ("refused", person, {"verb": "tasks.listen"})
+    assert (entry.verb, entry.actor_name, entry.after) == ("refused", "charlie", {"verb": "tasks.listen"})
+
+
+async def test_a_role_without_backtests_gets_no_channel_of_theirs(alice: User, bob: User, asked: RunRequest) -> None:
+    run = await queued(alice, asked)
+    async with socket_of(bob) as socket:
+        for channel in ("backtests", f"backtest:{run.pk}", "optimizations", "walk-forwards"):
+            answer = await subscribed(socket, channel)
+            assert (answer["type"], answer["data"]["code"]) == ("error", "unknown_channel"), channel
+        await claimed(run)
+        assert await silent(socket)

@@ -271,12 +271,12 @@ def test_other_roles_optimise_nothing(request: pytest.FixtureRequest, role: str,
 
 
 def test_trials_are_read_and_written_in_pieces(alice: User, searched: OptimizationRequest) -> None:
-    """30,000 trials: what is in memory at the end, and for the files, does not grow with their number."""
+    """10,000 trials: what is in memory at the end, and for the files, does not grow with their number."""
     run = optimized(alice, searched)
     first = run.trials.earliest("number")
     rows = (
         TrialRow(number, first.parameters, 1.0, 1, "f" * 64, float(number % 97), [float(number % 97)], True, {"x": 1.5})
-        for number in range(100, 30_100)
+        for number in range(100, 10_100)
     )
     for part in batched(rows):
         store_trials(run.pk, 0, part)
@@ -291,8 +291,8 @@ def test_trials_are_read_and_written_in_pieces(alice: User, searched: Optimizati
     for name, work in works.items():
         tracemalloc.start()
         work()
-        peaks[name] = tracemalloc.get_traced_memory()[1] / 30_009
+        peaks[name] = tracemalloc.get_traced_memory()[1] / 10_009
         tracemalloc.stop()
-    # A trial as an object with its documents takes about 3 kB: all of them would be 90 MB.
+    # A trial as an object with its documents takes about 3 kB: all of them would be 30 MB.
     assert {name: peak for name, peak in peaks.items() if peak > 1_500} == {}
     assert best_of(run, inputs)["number"] == 193

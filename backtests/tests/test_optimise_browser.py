@@ -66,7 +66,7 @@ def test_a_search_is_counted_asked_for_watched_and_read(
     expect(page.locator("[data-search-told]")).to_contain_text("0 of 12 trials")
     page.wait_for_timeout(500)
     work_for(run.pk, "worker")
-    expect(page.locator(DRAWN)).to_have_count(3, timeout=30_000)
+    expect(page.locator(DRAWN)).to_have_count(3)
     expect(page.locator(".op-findings li")).to_have_count(8)
     run.refresh_from_db()
     expect(page.locator(".op-best-value")).to_have_text(f"{run.best['objectives']['sharpe']:.3f}")
@@ -88,7 +88,7 @@ def test_the_pages_fit_their_screen_and_follow_the_theme(
     said = _quiet(page)
     for address, name in ((page_url("change", run.pk), "optimisation"), (walk_url("change", walk.pk), "walk")):
         page.goto(address)
-        expect(page.locator(DRAWN)).to_have_count(3, timeout=30_000)
+        expect(page.locator(DRAWN)).to_have_count(3)
         assert page.evaluate(OVERFLOW) <= 0
         page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
         page.evaluate("document.documentElement.classList.add('dark')")
@@ -111,7 +111,7 @@ def test_the_list_follows_a_search_without_being_loaded_again(
     expect(page.locator(f'[data-search-status="{run.pk}"]')).to_have_text("queued")
     page.wait_for_timeout(500)
     work_for(run.pk, "worker")
-    expect(page.locator(f'[data-search-status="{run.pk}"]')).to_have_text("succeeded", timeout=10_000)
+    expect(page.locator(f'[data-search-status="{run.pk}"]')).to_have_text("succeeded")
     expect(page.locator(f'[data-search-count="{run.pk}"]')).to_have_text("12 / 12")
 
 

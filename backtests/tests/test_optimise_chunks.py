@@ -24,6 +24,7 @@ from backtests.tests.optimisations import optimized, outcome
 from marketdata.models import Bar
 from marketdata.services import store_simulated_bars
 from quantsite.common.errors import ConflictError, RefusedError
+from quantsite.testing.patience import SOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
 
@@ -229,7 +230,7 @@ def test_many_workers_at_once_make_the_same_trials_once(alice: User, searched: O
     start = Barrier(4)
 
     def work(name: str) -> None:
-        start.wait(20)
+        start.wait(SOON)
         try:
             while OptimizationRun.objects.filter(pk=run.pk, status__in=["queued", "running"]).exists():
                 work_for(run.pk, name)

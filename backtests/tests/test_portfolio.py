@@ -150,3 +150,20 @@ def test_a_portfolio_is_repeated_with_its_legs(alice: User, both: RunRequest, ot
     assert again.legs == [other.code]
     with pytest.raises(CommandError, match="may be named once"):
         call_command("run_backtest", "double_ma", "--interval", "5m", *["--instrument", "simrb88.SIM"] * 2)
+
+
+def test_a_strategy_of_any_number_of_legs_takes_two_or_more(
+    alice: User, asked: RunRequest, both: RunRequest, other: Instrument
+) -> None:
+    values: dict[str, Any] = {"strategy": "momentum_portfolio", "parameters": {"length": 60}}
+    with pytest.raises(RuleError, match="momentum_portfolio trades two instruments or more at once") as refusal:
+        services.run_backtest(alice, replace(asked, **values))
+    assert "instrument" in refusal.value.fields
+    run = finished(alice, replace(both, **values))
+    assert set(read_fills(run).leg.tolist()) == {0, 1}
+    third = store_simulated_bars(None, "simrb2410.SIM", "5m", first=FIRST, last=LAST, seed=5).instrument
+    assert len(set(read_fills(finished(alice, replace(both, legs=(other.code, third.code), **values))).leg)) == 3
+    out = StringIO()
+    named = [option for code in (asked.instrument, other.code) for option in ("--instrument", code)]
+    call_command("check_strategy", "momentum_portfolio", *named, "--interval", "5m", "--set", "length=60", stdout=out)
+    assert "the warm-up of 61 bars is long enough" in out.getvalue()

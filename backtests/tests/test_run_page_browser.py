@@ -44,7 +44,7 @@ def test_figures_are_whole_charts_are_drawn_and_the_console_is_quiet(
     spoken: list[str] = []
     page.on("console", lambda said: spoken.append(said.text) if said.type == "error" else None)
     page.goto(_page_of(run))
-    expect(page.locator('[data-chart-state="drawn"]')).to_have_count(4, timeout=20_000)
+    expect(page.locator('[data-chart-state="drawn"]')).to_have_count(4)
     assert page.locator(".bt-tiles .qs-tile-value").count() == 6
     assert page.evaluate(CLIPPED) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width

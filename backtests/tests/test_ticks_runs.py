@@ -29,6 +29,9 @@ from marketdata.models import Instrument
 from marketdata.ticks.archive import archive_day
 from marketdata.ticks.models import Tick
 from quantsite.common.errors import RuleError
+from strategies.domain.gates import parameters_hash
+from strategies.models import Evidence
+from strategies.tests.user_files import using, write
 
 pytestmark = [pytest.mark.django_db, pytest.mark.real_data]
 
@@ -163,7 +166,101 @@ def test_a_switch_of_ticks_is_refused_on_bars_and_ticks_where_only_bars_do(asked
     with pytest.raises(RuleError, match="latency_ms is for runs on ticks") as refused:
         services.run_backtest(None, bars)
     assert list(refused.value.fields) == ["latency_ms"]
-    for command in ("optimize", "check_strategy"):
-        grid = ["--grid", "fast=5:10:5"] if command == "optimize" else []
-        with pytest.raises(CommandError, match="tick"):
-            call_command(command, "double_ma", "--instrument", CODE, "--interval", "tick", *grid, stdout=StringIO())
+    named = ["double_ma", "--instrument", CODE, "--interval", "tick", "--grid", "fast=5:10:5"]
+    with pytest.raises(CommandError, match="tick"):
+        call_command("optimize", *named, stdout=StringIO())
+
+
+def test_a_strategy_is_checked_on_recorded_ticks(apple: Instrument) -> None:
+    out, named = StringIO(), ["--instrument", CODE, "--interval", "tick", "--cuts", "2"]
+    call_command("check_strategy", "imbalance", *named, stdout=out)
+    assert f"imbalance on {CODE} 12,5" in out.getvalue()
+    assert "the warm-up of 21 bars is long enough" in out.getvalue()
+    assert "No look-ahead was found" in out.getvalue()
+    with pytest.raises(CommandError, match="grid decides on bars only"):
+        call_command("check_strategy", "grid", *named, stdout=StringIO())
+    with pytest.raises(CommandError, match="imbalance decides on ticks only"):
+        call_command("check_strategy", "imbalance", "--instrument", CODE, "--interval", "5m", stdout=StringIO())
+
+
+@pytest.fixture
+def hosted(apple: Instrument) -> RunRequest:
+    """double_ma 3/8 on bars of five minutes that the ticks close, its orders filled by the ticks."""
+    parameters = {"fast": 3, "slow": 8}
+    return RunRequest(
+        "double_ma", apple.code, "5m", parameters=parameters, costs=FREE, volume=3.0, rules=Rules(ticks=True)
+    )
+
+
+def test_bars_decide_and_ticks_fill_by_the_same_request_through_every_door(
+    hosted: RunRequest, apple: Instrument, api: Any, alice: User
+) -> None:
+    arguments = ["double_ma", "--instrument", CODE, "--interval", "5m", "--ticks", "--set", "fast=3", "--set", "slow=8"]
+    out = StringIO()
+    call_command(
+        "run_backtest", *arguments, "--commission-per-lot", "5", "--margin-rate", "0.1", "--volume", "3", "--json",
+        stdout=out,
+    )  # fmt: skip
+    printed = BacktestRun.objects.get(pk=json.loads(out.getvalue())["run"])
+    assert (printed.interval, printed.rules) == ("5m", {"ticks": True})
+    assert printed.fill_count
+    (bars,) = bars_of(printed)
+    assert (bars.interval, len(bars)) == ("5m", printed.bar_count)
+    again = finished(None, hosted)
+    assert (again.result_hash, again.data_hash) == (printed.result_hash, printed.data_hash)
+    body = {name: value for name, value in asdict(hosted).items() if value is not None} | {"rules": {"ticks": True}}
+    answer = api(alice).post("/api/v1/backtests/", body)
+    assert answer.status_code == 202, answer.json()
+    page_answer = logged_in(alice).post(ADD, form_of(hosted, apple.pk, rule_ticks="on"))
+    assert page_answer.status_code == 302
+    asked = BacktestRun.objects.order_by("-pk")[:2]
+    assert [(row.interval, row.rules) for row in asked] == [("5m", {"ticks": True})] * 2
+    document = report_input(printed, [bars])
+    assert "The stored bars have changed since this run" not in " ".join(document.warnings)
+
+
+def test_a_finished_run_is_evidence_of_its_source_parameters_and_interval(hosted: RunRequest, alice: User) -> None:
+    run = finished(alice, hosted)
+    (shown,) = Evidence.objects.all()
+    assert (shown.kind, shown.strategy, shown.passed, shown.interval) == ("backtest", "double_ma", True, "5m")
+    assert (shown.source_hash, shown.parameters_hash) == (run.source_hash, parameters_hash(run.parameters))
+    assert (shown.created_by, shown.reference) == (alice, f"backtest {run.pk}")
+    assert (shown.facts["run"], shown.facts["result_hash"]) == (run.pk, run.result_hash)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "told"),
+    [
+        ({"interval": "tick"}, "ticks", "leave ticks out, or name an interval"),
+        ({"form": "target"}, "form", "leave form out"),
+        ({"rules": Rules(ticks=True, volume_cap=0.1)}, "volume_cap", "volume_cap is for bars"),
+        ({"costs": CostOptions(slippage_ticks=1)}, "slippage_ticks", "leave slippage_ticks out"),
+        ({"start": date(2020, 8, 4)}, "interval", "no ticks in this period"),
+        ({"strategy": "spread", "parameters": {}}, "instrument", "spread trades 2 instruments"),
+        ({"legs": ("rb2501.SHFE",)}, "instrument", "a portfolio needs a run for each"),
+    ],
+)
+def test_what_bars_on_ticks_cannot_do_is_refused_beside_its_input(
+    hosted: RunRequest, changes: dict[str, Any], field: str, told: str
+) -> None:
+    with pytest.raises(RuleError, match=told) as refused:
+        services.run_backtest(None, replace(hosted, **changes))
+    assert field in refused.value.fields
+    assert not BacktestRun.objects.exists()
+
+
+def test_only_a_single_backtest_fills_on_ticks(hosted: RunRequest) -> None:
+    grid = ["--grid", "fast=5:10:5", "--ticks"]
+    with pytest.raises(CommandError, match="ticks is for a single backtest"):
+        call_command("optimize", "double_ma", "--instrument", CODE, "--interval", "5m", *grid, stdout=StringIO())
+
+
+def test_a_new_strategy_on_ticks_is_checked_and_runs(apple: Instrument, tmp_path: Path) -> None:
+    named = ["my_rule", "--instrument", CODE, "--interval", "tick"]
+    with using(write(tmp_path / "own")):
+        call_command("new_strategy", "my_rule", "--form", "ticks", stdout=StringIO())
+        out = StringIO()
+        call_command("check_strategy", *named, "--cuts", "2", stdout=out)
+        assert "No look-ahead was found" in out.getvalue()
+        call_command("run_backtest", *named, stdout=out)
+        assert "total return" in out.getvalue()

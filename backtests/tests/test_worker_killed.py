@@ -23,6 +23,7 @@ from backtests.models import LEASE, BacktestDay, BacktestFill, BacktestRun, RunS
 from backtests.requests import RunRequest
 from backtests.tests.runs import finished
 from marketdata.services import store_simulated_bars
+from quantsite.testing.patience import SOON
 
 pytestmark = [pytest.mark.servers, pytest.mark.embedded, pytest.mark.django_db(transaction=True)]
 
@@ -77,15 +78,15 @@ class Workers:
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """SIGKILL to the worker and its children at the same instant."""
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(SOON)
 
     def logs(self) -> str:
         """What the workers wrote, for the message of a failure."""
         return "\n".join(path.read_text(errors="replace")[-4000:] for path in sorted(self.folder.glob("*.log")))
 
 
-BROKERS = ["filesystem"] if settings.EMBEDDED else ["redis", "filesystem"]
-"""The embedded default has no Redis."""
+BROKERS = ["filesystem"] if settings.EMBEDDED else ["redis"]
+"""Each where it is used: the run of the embedded default has the other."""
 
 
 @pytest.fixture(params=BROKERS)

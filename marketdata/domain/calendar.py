@@ -110,6 +110,11 @@ class TradingCalendar:
         low, high = np.searchsorted(self.days, [to_day_number(first), to_day_number(last) + 1])
         return [from_day_number(number) for number in self.days[low:high].tolist()]
 
+    def count_after(self, day: date, last: date) -> int:
+        """How many trading days come after ``day`` up to and with ``last``; 0 where that has passed."""
+        low, high = np.searchsorted(self.days, [to_day_number(day) + 1, to_day_number(last) + 1])
+        return max(int(high - low), 0)
+
     def _at(self, index: int, asked: date) -> date:
         if not 0 <= index < len(self.days):
             raise self._outside(asked)

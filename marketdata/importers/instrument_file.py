@@ -74,12 +74,13 @@ def read_instrument_file(path: Path) -> InstrumentFile:
     result = InstrumentFile(path.name, hashlib.sha256(raw).hexdigest(), refusals=Refusals(path.name))
     seen: dict[str, int] = {}
     for cells in reader:
-        _take(result, reader.line_num, cells, seen)
+        take_row(result, reader.line_num, cells, seen)
     return result
 
 
-def _take(result: InstrumentFile, line: int, cells: Mapping[str, str], seen: dict[str, int]) -> None:
-    kind = (cells["ProductClass"] or "").strip()
+def take_row(result: InstrumentFile, line: int, cells: Mapping[str, str], seen: dict[str, int]) -> None:
+    """Take one row in, or refuse it; ``seen`` are the codes of the rows before, with their lines."""
+    kind = (cells.get("ProductClass") or "").strip()
     if kind in CLASS_NAMES:
         result.left_out[CLASS_NAMES[kind]] += 1
         return

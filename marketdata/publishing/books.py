@@ -1,7 +1,7 @@
 """What a feed tells and asks the database, once a second, by a thread of its own: ticks never wait for rows."""
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from queue import SimpleQueue
@@ -16,7 +16,7 @@ from accounts.leases import Held
 from marketdata import heartbeat
 from marketdata.domain.contract import Contract
 from marketdata.instruments import contract_of
-from marketdata.live_models import FeedState
+from marketdata.live_models import FeedState, InstrumentFeed
 from marketdata.models import Instrument
 from marketdata.publishing import alarms as feed_alarms
 from marketdata.publishing.claims import claim, give_up
@@ -60,6 +60,7 @@ class FeedBooks:
 
     ``wants`` is asked each time; what is new and granted is put into ``added`` as contracts, what nobody wants any
     more into ``removed`` as codes. None: nothing changes while the feed runs. ``introduce`` is called for each new one.
+    ``heard`` gives the instruments of a live feed's ticks since it was asked last.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class FeedBooks:
         stream: Callable[[], StreamTold],
         introduce: Callable[[Instrument], None],
         wants: Wants | None = None,
+        heard: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self.added: SimpleQueue[Contract] = SimpleQueue()
         self.removed: SimpleQueue[str] = SimpleQueue()
@@ -79,6 +81,7 @@ class FeedBooks:
         self.refused: dict[str, str] | None = None  # not asked yet: an alarm of an earlier run may be open
         self._source, self._kind, self._held = source, kind, held
         self._tell, self._stream, self._wants, self._introduce = tell, stream, wants, introduce
+        self._heard = heard
         self._told_stream: StreamTold | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"books {source}", daemon=True)
@@ -113,6 +116,7 @@ class FeedBooks:
     def look(self) -> None:
         """Once: write the row, look at what is wanted, tell of the stream."""
         self._write(self._tell())
+        self._write_heard()
         heartbeat.beat("feed")
         if self._wants is not None:
             self._follow_wishes(list(self._wants()))
@@ -147,6 +151,13 @@ class FeedBooks:
                     log.exception("feed state not written", source=self._source)
         finally:
             connection.close()
+
+    def _write_heard(self) -> None:
+        """A live feed's instruments of which something came since the last time."""
+        keys = [self.claimed[code] for code in self._heard() if code in self.claimed]
+        if keys:
+            mine = InstrumentFeed.objects.filter(source=self._source, epoch=self._held.epoch, instrument__in=keys)
+            mine.update(last_tick_at=Now())
 
     def _write(self, told: Told) -> None:
         """Only the holder's epoch writes: who was shut out changes nothing."""

@@ -11,6 +11,7 @@ from marketdata import stream
 from marketdata.live_models import FeedState, Subscription
 from marketdata.publishing.alarms import ALIVE
 from marketdata.publishing.claims import lease_name
+from marketdata.publishing.instrument_silence import silent_codes
 from marketdata.publishing.path import FLAGS
 from quantsite.web.metrics import register_collector
 
@@ -36,6 +37,12 @@ def feed_metrics() -> Iterator[Metric]:
     yield _gauge("quantsite_feed_instruments", "Instruments published", states, lambda state: state.instruments)
     yield _gauge(
         "quantsite_feed_pending_messages", "Messages the stream has not confirmed", states, _counter("pending")
+    )
+    yield _gauge(
+        "quantsite_feed_silent_instruments",
+        "Instruments of a live feed without a quote while their market trades",
+        [state for state in states if state.kind == "ctp" and state.status == "running"],
+        lambda state: len(silent_codes(state)),
     )
     frames = _frames(states)
     yield _gauge("quantsite_stream_frames", "Frames kept in the stream", states, lambda state: frames.get(state.source))

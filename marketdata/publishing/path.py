@@ -26,7 +26,8 @@ class TickPath:
 
     An instrument is watched from its first tick on (``added`` says otherwise); a tick of one that is not in
     ``contracts`` is refused and counted. The same ticks and clock give the same messages, at whatever speed: bars
-    close at whole seconds of the market clock.
+    close at whole seconds of the market clock, which is told before the bars that it closes. ``heard`` are the
+    instruments of a live feed's ticks since somebody has emptied it.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class TickPath:
         self.ticks = self.bars = self.refused = 0
         self.flagged = dict.fromkeys(FLAGS, 0)
         self.last_tick_at = 0.0
+        self.heard: set[str] = set()
         self.market_time = 0
         self.trading_day = 0
         self._calendar = calendar
@@ -51,6 +53,7 @@ class TickPath:
         self._watched: set[str] = set()
         self._dropped: set[str] = set()
         self._next_second = 0
+        self._speed = 0.0
 
     def allow(self, contracts: Iterable[Contract]) -> None:
         """Ticks of these are published, their bars built from the first tick on."""
@@ -91,11 +94,16 @@ class TickPath:
         if now >= self._next_second:
             second = now - now % NS_PER_SECOND
             self._next_second = second + NS_PER_SECOND
-            self._publish(self._builder.on_clock(second))
+            closed = self._builder.on_clock(second)
+            if closed:
+                self.tell_clock(second, self._speed)
+                self._publish(closed)
+                if now > second:
+                    self.tell_clock(now, self._speed)
 
     def tell_clock(self, now: int, speed: float) -> None:
         """Publish the market clock. Raises ``RuleError`` ``outside_calendar``."""
-        self.market_time = now
+        self.market_time, self._speed = now, speed
         self.trading_day = trading_day_at(self._calendar, now)
         self._send(encode(Clock(self.source, now, self.trading_day, speed)))
 

@@ -28,9 +28,11 @@ PRESSURE_SECONDS = 0.002
 class Player:
     """Drives ``path`` by a source's arrivals and the ``clock``, until they end or ``stop`` is set.
 
-    ``each_tell`` is called four times a second with the market's instant: the place for what may not wait for the
-    next tick. While ``pending`` messages are more than :data:`MOST_PENDING` nothing is handed on: a replay waits for
-    the stream, where a live market could not.
+    The clock that is told never passes the tick that comes next: where this thread got no time, ticks that are due
+    wait here, and a clock ahead of them would close the bars that they belong to. ``each_tell`` is called four times a
+    second with the market's instant: the place for what may not wait for the next tick. While ``pending`` messages are
+    more than :data:`MOST_PENDING` nothing is handed on: a replay waits for the stream, where a live market could not.
+    With ``auctions`` a jump over closed hours ends where the opening auction takes orders, else where trading begins.
     """
 
     path: TickPath
@@ -39,6 +41,7 @@ class Player:
     halted: Callable[[], bool]
     each_tell: Callable[[int], None]
     pending: Callable[[], int]
+    auctions: bool = True
     jumps: int = 0
     _tell_at: float = 0.0
     _wall: float = 0.0
@@ -54,11 +57,11 @@ class Player:
                 self.path.last_tick_at = self._wall
         return True
 
-    def tell(self) -> None:
-        """Publish the market clock now."""
+    def _tell(self, moment: int) -> None:
+        """Publish the market clock; ``moment`` is that of the next arrival."""
         wall = time.monotonic()
         self._tell_at = wall + TELL_SECONDS
-        now = self.clock.now(wall)
+        now = min(self.clock.now(wall), moment)
         self.path.advance(now)
         self.path.tell_clock(now, self.clock.speed)
         self.each_tell(now)
@@ -68,9 +71,9 @@ class Player:
         while not (self.stop.is_set() or self.halted()):
             wall = self._wall = time.monotonic()
             if wall >= self._tell_at:
-                self.tell()
+                self._tell(moment)
             if self.pending() > MOST_PENDING:
-                self._relieve()
+                self._relieve(moment)
                 continue
             left = self.clock.seconds_to(moment, wall)
             if left <= 0.0:
@@ -80,10 +83,10 @@ class Player:
                 self.stop.wait(min(left, max(self._tell_at - wall, 0.0)))
         return False
 
-    def _relieve(self) -> None:
+    def _relieve(self, moment: int) -> None:
         while self.pending() > LEAST_PENDING and not (self.stop.is_set() or self.halted()):
             if time.monotonic() >= self._tell_at:
-                self.tell()
+                self._tell(moment)
             self.stop.wait(PRESSURE_SECONDS)
 
     def _skip_closed(self, moment: int, wall: float) -> bool:
@@ -94,11 +97,11 @@ class Player:
             return False
         if any(next_opening(table, now - SETTLE, auction=False) <= now for table in tables):
             return False
-        opening = min(next_opening(table, now) for table in tables)
+        opening = min(next_opening(table, now, auction=self.auctions) for table in tables)
         target = min(opening, moment - LEAD)
         if target - now < LONG_GAP:
             return False
         self.clock.jump(target, wall)
         self.jumps += 1
-        self.tell()
+        self._tell(moment)
         return True

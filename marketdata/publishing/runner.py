@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from queue import Empty
 from typing import Any
@@ -16,11 +18,12 @@ from django.db import connection
 from accounts.leases import Held, LeaseKeeper, LeaseLostError, holder_name, take_over
 from marketdata import stream
 from marketdata.domain.market_clock import MarketClock
-from marketdata.feeds.base import Source
+from marketdata.feeds.base import LiveSource, Published, Source
 from marketdata.instruments import contract_of
 from marketdata.publishing.books import FeedBooks, StreamTold, Told
 from marketdata.publishing.claims import epoch_above, lease_name
 from marketdata.publishing.kinds import FeedOptions, Prepared, check, prepare
+from marketdata.publishing.live_player import LATE_NS, LivePlayer
 from marketdata.publishing.path import TickPath
 from marketdata.publishing.player import Player
 from marketdata.streams.publisher import Publisher
@@ -75,6 +78,7 @@ class _Run:
         self.publisher: Publisher = stream.publisher(runner.source, held.epoch)
         self.path: TickPath | None = None
         self.clock: MarketClock | None = None
+        self._live: LiveSource | None = None
 
     def work(self) -> str:
         """Play the source as often as the options ask; gives the last status."""
@@ -84,7 +88,10 @@ class _Run:
             prepared = prepare(self.runner.source, self.runner.kind, self.held.epoch, self.runner.options)
             books = self._open_books(prepared)
             log.info("feed runs", source=self.runner.source, kind=self.runner.kind, epoch=self.held.epoch)
-            ended = "finished" if self._play_all(prepared, books) else "stopped"
+            if prepared.live is not None:
+                self._follow_live(prepared, books)
+            else:
+                ended = "finished" if self._play_all(prepared, books) else "stopped"
         except LeaseLostError as error:
             self._on_lost(str(error))
             raise
@@ -123,9 +130,17 @@ class _Run:
             stream=lambda: StreamTold(self.publisher.trouble, self.publisher.dropped),
             introduce=prepared.introduce,
             wants=prepared.wants,
+            heard=self._heard if prepared.live is not None else tuple,
         )
         books.open()
         return books
+
+    def _heard(self) -> Collection[str]:
+        """The instruments of ticks since the last call."""
+        if self.path is None:
+            return ()
+        heard, self.path.heard = self.path.heard, set()
+        return heard
 
     def _counters(self, path: TickPath, now: int) -> dict[str, Any]:
         publisher = self.publisher
@@ -135,6 +150,8 @@ class _Run:
             "dropped": publisher.dropped,
             "sent_again": publisher.sent_again,
         }
+        if self._live is not None:
+            counters |= self._live.counts()
         ahead = now / NS_PER_SECOND - time.time()
         if self.runner.kind == "generator" and ahead > AHEAD_SECONDS:
             counters["ahead_of_wall_seconds"] = round(ahead)
@@ -144,37 +161,64 @@ class _Run:
         contracts = [contract_of(row) for row in prepared.instruments]
         granted = {row.code for row in books.ask(prepared.instruments)}
         while True:
-            path = self.path = TickPath(
-                self.runner.source,
-                prepared.calendar,
-                self.publisher.send,
-                intervals=settings.BAR_INTERVALS,
-                pad=settings.PAD_BARS,
-            )
+            path = self._new_path(prepared)
             path.allow(contract for contract in contracts if contract.code in granted)
-            finished = self._play_once(prepared.make(contracts), path, prepared.begins, books)
+            finished = self._play_once(prepared.make(contracts), path, prepared, books)
             if not (finished and self.runner.options.loop):
                 return finished
 
-    def _play_once(self, source: Source, path: TickPath, begins: int, books: FeedBooks) -> bool:
+    def _new_path(self, prepared: Prepared) -> TickPath:
+        self.path = TickPath(
+            self.runner.source,
+            prepared.calendar,
+            self.publisher.send,
+            intervals=settings.BAR_INTERVALS,
+            pad=settings.PAD_BARS,
+        )
+        return self.path
+
+    def _follow_live(self, prepared: Prepared, books: FeedBooks) -> None:
+        """Publish what a market that does not wait for us tells, until we are to stop."""
+        if prepared.live is None:
+            raise TypeError("no live feed")
+        source, path = prepared.live(), self._new_path(prepared)
+        self._live = source
+        clock = None if prepared.own_clock else MarketClock(time.time_ns() - LATE_NS, 1.0, time.monotonic())
+
+        def follow(now: int) -> None:
+            self.clock = player.clock  # that of a test front begins with its first quote
+            self._follow_books(books, path, source, now)
+
+        player = LivePlayer(path, source, clock, self.stop, self.halt.is_set, follow)
+        self.clock, self.status = clock, "running"
+        try:
+            player.play()
+        finally:
+            source.close()
+            self._live = None
+
+    def _follow_books(self, books: FeedBooks, path: TickPath, source: Published, now: int) -> None:
+        """What was granted meanwhile is published, what nobody wants is published no more."""
+        with suppress(Empty):
+            while True:
+                contract = books.added.get_nowait()
+                path.watch(contract, now)
+                source.add(contract, now)
+        with suppress(Empty):
+            while True:
+                code = books.removed.get_nowait()
+                path.drop(code)
+                source.remove(code)
+
+    def _play_once(self, source: Source, path: TickPath, prepared: Prepared, books: FeedBooks) -> bool:
         arrivals = source.arrivals()
         first = list(islice(arrivals, 1))  # reads files: the clock begins after that
-        clock = self.clock = MarketClock(begins, self.runner.options.speed, time.monotonic())
+        clock = self.clock = MarketClock(prepared.begins, self.runner.options.speed, time.monotonic())
         self.status = "running"
 
-        def follow_books(now: int) -> None:
-            with suppress(Empty):
-                while True:
-                    contract = books.added.get_nowait()
-                    path.watch(contract, now)
-                    source.add(contract, now)
-            with suppress(Empty):
-                while True:
-                    code = books.removed.get_nowait()
-                    path.drop(code)
-                    source.remove(code)
-
-        player = Player(path, clock, self.stop, self.halt.is_set, follow_books, lambda: self.publisher.pending)
+        follow_books = partial(self._follow_books, books, path, source)
+        halted, pending = self.halt.is_set, lambda: self.publisher.pending
+        player = Player(path, clock, self.stop, halted, follow_books, pending, auctions=prepared.auctions)
         finished = player.play(chain(first, arrivals))
         if finished:
             path.finish()

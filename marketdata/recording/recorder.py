@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import structlog
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from accounts.leases import Held, LeaseKeeper, LeaseLostError, holder_name, take_over
 from marketdata.heartbeat import beat, still
@@ -22,6 +22,7 @@ from marketdata.recording.source import BATCH_ROWS, SourceRecorder
 from marketdata.stream import UnreachableError, sources
 from quantsite.common.errors import ConflictError
 from quantsite.common.texts import Kept, kept
+from quantsite.web.database import DATABASE_AWAY
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,6 @@ BEHIND_SECONDS = 10.0
 CAUGHT_UP_SECONDS = 2.0
 IN_TIME = ""
 BACKLOG = kept("It works off what has gathered in the stream.")
-AWAY = (OperationalError, InterfaceError)
 
 Outcome = TypeVar("Outcome")
 
@@ -154,7 +154,7 @@ class Recorder:
         while True:
             try:
                 return work()
-            except AWAY as error:
+            except DATABASE_AWAY as error:
                 self._reason = " ".join(str(error).split())[:LONGEST_REASON]
                 log.warning("database away, trying again", reason=self._reason, pause=pause)
                 connection.close()  # a broken connection heals by a new one

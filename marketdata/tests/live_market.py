@@ -55,5 +55,5 @@ def live_market(instrument: Instrument) -> Iterator[LiveMarket]:
         yield market
     finally:
         market.over.set()
-        market.thread.join(timeout=5)
+        market.thread.join(timeout=60)
         market.publisher.close()

@@ -12,7 +12,7 @@ from marketdata.recording.recorder import Recorder
 from marketdata.stream import _sink
 from marketdata.streams.frames import Frame, parse_id
 
-SECONDS = 15.0
+SECONDS = 60.0
 
 
 def write(source: str, name: str, messages: Sequence[Message] | bytes) -> None:

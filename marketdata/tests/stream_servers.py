@@ -11,9 +11,9 @@ from pathlib import Path
 import redis
 
 from quantsite.testing.binaries import redis_program
-from quantsite.testing.private_redis import free_port
+from quantsite.web.ports import free_port
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 class RestartableRedis:

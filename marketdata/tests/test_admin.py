@@ -1,7 +1,6 @@
 """The console's pages of market data: who opens and changes what, and what a change leaves behind."""
 
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from django.utils.html import strip_tags
 from accounts.models import AuditEntry, User
 from marketdata.fact_rows import Origin
 from marketdata.instruments import ensure_instrument, trading_calendar
-from marketdata.models import BarImport, FeeRate, Instrument, Product, ProductSession, TradingDay
+from marketdata.models import BarImport, Instrument, ProductSession, TradingDay
 from marketdata.services import BarImportOptions, import_bars
 from marketdata.tests.bar_csv import SOUND, write_bars
 
@@ -107,37 +106,6 @@ def test_an_import_shows_its_warnings(rb: Instrument, alice: User) -> None:
     path = reverse("admin:marketdata_barimport_change", args=[BarImport.objects.get().pk])
     assert "line 4: 2024-01-02 18:30:00" in console(alice).get(path).content.decode()
     assert console(alice).post(path, {"stored": 5}).status_code == 403
-
-
-def fee_form(product: Product, **values: str) -> dict[str, str]:
-    """What the form of a commission rate sends."""
-    names = [f"{offset}_by_{base}" for offset in ("open", "close", "close_today") for base in ("money", "volume")]
-    return {
-        "product": str(product.pk),
-        "instrument": "",
-        "valid_from": "2026-01-05",
-        **dict.fromkeys(names, "0"),
-        **values,
-    }
-
-
-def test_a_risk_officer_dates_a_fee_and_it_is_written_down(rita: User, bob: User) -> None:
-    rb = Product.objects.get(exchange="SHFE", code="rb")
-    add = reverse("admin:marketdata_feerate_add")
-    assert console(bob).post(add, fee_form(rb)).status_code == 403
-    answer = console(rita).post(add, fee_form(rb, open_by_money="0.00012"))
-    assert answer.status_code == 302
-    fee = FeeRate.objects.get(product=rb, valid_from=date(2026, 1, 5))
-    assert (fee.open_by_money, fee.origin) == (Decimal("0.00012"), Origin.DESK)
-    entry = AuditEntry.objects.get(verb="admin.add")
-    assert (entry.actor, entry.object_type) == (rita, "marketdata.feerate")
-
-
-def test_a_rate_belongs_to_a_product_or_an_instrument(rb: Instrument, rita: User) -> None:
-    answer = console(rita).post(reverse("admin:marketdata_feerate_add"), fee_form(rb.product, instrument=str(rb.pk)))
-    assert answer.status_code == 200
-    assert "one of them" in answer.content.decode()
-    assert not FeeRate.objects.filter(valid_from=date(2026, 1, 5)).exists()
 
 
 def test_hours_that_nobody_can_read_are_refused(ada: User) -> None:

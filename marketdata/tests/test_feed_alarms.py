@@ -132,4 +132,4 @@ def test_figures_without_a_stream(settings: Any) -> None:
     page = Client().get("/metrics").content.decode()
     assert 'quantsite_feed_up{source="one"} 1.0' in page
     assert 'quantsite_stream_frames{source="one"}' not in page
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30

@@ -1,17 +1,11 @@
 """A feed process killed in the middle: the next one takes over with a higher epoch, and readers miss no number."""
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
 from django.db.models.functions import Now
 
 from accounts.models import Alarm, Lease
@@ -21,49 +15,12 @@ from marketdata.live_models import FeedState
 from marketdata.publishing.alarms import FEED_STOPPED, check_feeds
 from marketdata.publishing.kinds import FeedOptions
 from marketdata.tests import feed_runs
+from marketdata.tests.feed_processes import Feeds, feeds
 from marketdata.tests.feed_runs import Published
 from marketdata.tests.stream_servers import RestartableRedis, wait_until
 
+__all__ = ["feeds"]
 pytestmark = [pytest.mark.servers, pytest.mark.django_db(transaction=True)]
-
-
-class Feeds:
-    """``run_feed`` processes on the database and stream of the test."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self, *words: str) -> "subprocess.Popen[bytes]":
-        """One process, as an operator starts it."""
-        name = settings.DATABASES["default"]["NAME"]
-        address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
-        environment = {**os.environ, "DATABASE_URL": address, "QUANTSITE_VAR_DIR": str(self._folder)}
-        log = (self._folder / f"feed-{len(self._processes)}.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "run_feed", *words],
-            cwd=settings.BASE_DIR,
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-        self._processes.append(process)
-        return process
-
-    def end(self) -> None:
-        """Kill what still runs."""
-        for process in self._processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-
-
-@pytest.fixture
-def feeds(tmp_path: Path) -> Iterator[Feeds]:
-    """Processes that end with the test."""
-    started = Feeds(tmp_path)
-    yield started
-    started.end()
 
 
 def running(epoch: int, ticks: int = 3) -> bool:
@@ -96,7 +53,7 @@ def test_a_killed_feed_is_missed_and_replaced(feeds: Feeds) -> None:
     wait_until(lambda: running(2), "the second feed has taken over")
     assert check_feeds() == []
     second.send_signal(signal.SIGTERM)
-    assert second.wait(20) == 0
+    assert second.wait(60) == 0
     after = read(reader)
 
     state = FeedState.objects.get(source="generator")

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from marketdata import series_cache
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.indicator_parameters import parsed_parameters
 from marketdata.domain.indicator_values import compute
@@ -28,18 +26,11 @@ from marketdata.tests.stored_bars import made_minutes, put
 from quantsite.common.errors import MissingError, RefusedError, RuleError
 from quantsite.common.times import iso_utc, ns_to_utc
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_bar_cache")]
 
 Client = Callable[..., APIClient]
 PATH = "/api/v1/indicators/"
 MACD = f"{PATH}?instrument=simrb88.SIM&interval=5m&name=macd"
-
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path: Path, settings: Any) -> None:
-    """A folder of files of its own for each test."""
-    settings.BAR_CACHE_DIR = tmp_path / "cache"
-    series_cache.forget()
 
 
 @pytest.fixture

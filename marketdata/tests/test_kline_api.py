@@ -4,14 +4,12 @@ import io
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet
 import pytest
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from marketdata import series_cache
 from marketdata.daily_facts import DailySettlement
 from marketdata.domain.bars import BarSeries
 from marketdata.domain.resample import resample
@@ -19,17 +17,10 @@ from marketdata.services import BarImportOptions, import_bars
 from marketdata.tests.stored_bars import made_minutes, put
 from quantsite.common.times import iso_utc, ns_to_utc
 
-pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
+pytestmark = [pytest.mark.django_db, pytest.mark.embedded, pytest.mark.usefixtures("own_bar_cache")]
 
 Client = Callable[..., APIClient]
 DAYS = "/api/v1/bars/?instrument=simrb88.SIM&interval=1d"
-
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path: Path, settings: Any) -> None:
-    """A folder of files of its own for each test."""
-    settings.BAR_CACHE_DIR = tmp_path / "cache"
-    series_cache.forget()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Bars of any interval: stored ones, else put together, whole at both ends of any range and at every seam."""
 
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -21,16 +20,9 @@ from marketdata.tests.stored_bars import Made, made_minutes, put
 from quantsite.common.errors import MissingError, RefusedError, RuleError
 from quantsite.common.times import NS_PER_MINUTE, ns_to_utc
 
-pytestmark = [pytest.mark.django_db, pytest.mark.embedded]
+pytestmark = [pytest.mark.django_db, pytest.mark.embedded, pytest.mark.usefixtures("own_bar_cache")]
 
 FIRST, LAST = date(2024, 1, 10), date(2024, 1, 19)
-
-
-@pytest.fixture(autouse=True)
-def _cache(tmp_path: Path, settings: Any) -> None:
-    """A folder of files of its own for each test."""
-    settings.BAR_CACHE_DIR = tmp_path / "cache"
-    series_cache.forget()
 
 
 @pytest.fixture

@@ -209,7 +209,7 @@ async def test_messages_in_msgpack(alice: User) -> None:
 
 async def packed(link: SocketLink) -> Any:
     """The next binary message."""
-    message = await link.wire.receive_output(5)
+    message = await link.wire.receive_output(60)
     return msgspec.msgpack.decode(message["bytes"])
 
 

@@ -22,7 +22,6 @@ QUOTES = reverse("quotes")
 CODE = "simrb2405.SIM"
 OTHER = "simrb2410.SIM"
 PAGE_BARS = 2_000
-STALE_MS = 3_000
 
 
 @pytest.fixture
@@ -66,7 +65,7 @@ def test_a_contract_is_found_watched_and_followed(
     assert [row.code for row in watchlist.watched(bob)] == [CODE]
 
     market.tick(3987.0)
-    expect(last).to_have_text("3,987", timeout=2_000)
+    expect(last).to_have_text("3,987")
     expect(page.locator("[data-fact=change]")).to_have_text("-13")
     expect(page.locator("[data-board]")).to_have_attribute("data-direction", "down")
     expect(page.locator("[data-phase]")).to_have_text("Trading until 10:15")
@@ -74,10 +73,10 @@ def test_a_contract_is_found_watched_and_followed(
     page.screenshot(path=tmp_path / "live.png")
 
     market.beating.clear()
-    expect(page.locator("html.q-stale")).to_have_count(1, timeout=STALE_MS)
+    expect(page.locator("html.q-stale")).to_have_count(1)
     expect(page.locator("[data-feed]")).to_contain_text(re.compile(r"Stale since \d\d:\d\d:\d\d"))
     market.beating.set()
-    expect(page.locator("html.q-stale")).to_have_count(0, timeout=STALE_MS)
+    expect(page.locator("html.q-stale")).to_have_count(0)
 
     page.get_by_role("button", name="Edit").click()
     page.get_by_role("button", name=f"Take {CODE} off the list").click()
@@ -94,9 +93,7 @@ def test_the_chart_has_every_bar_and_goes_on_with_live_ones(open_page: OpenPage,
     chart = page.locator("[data-chart]")
     expect(chart).to_have_attribute("data-bars", str(PAGE_BARS))
     expect(page.locator("[data-feed]")).to_have_attribute("data-state", "fresh")
-    for _look in range(
-        20
-    ):  # the hub makes a forming bar once it has learned the contract, a second after its first tick
+    for _look in range(240):  # the hub makes a forming bar once it knows the contract, a second after its first tick
         market.tick(4006.0)
         page.wait_for_timeout(250)
         if chart.get_attribute("data-bars") != str(PAGE_BARS):
@@ -152,7 +149,7 @@ def test_it_comes_back_after_a_cut(open_page: OpenPage, bob: User, market: LiveM
     expect(feed).to_have_attribute("data-state", "lost")
     expect(page.locator("html.q-stale")).to_have_count(1)
     market.tick(4111.0)
-    expect(page.locator("[data-fact=last]")).to_have_text("4,111", timeout=5_000)
+    expect(page.locator("[data-fact=last]")).to_have_text("4,111")
     expect(feed).to_have_attribute("data-state", "fresh")
 
 

@@ -24,7 +24,7 @@ from marketdata.recording.gaps import DROPPED
 from marketdata.recording.recorder import Recorder
 from marketdata.stream import publisher
 from marketdata.tests.made_ticks import DAY, NINE, tick, ticks
-from marketdata.tests.recordings import record, recording, wait_for, write
+from marketdata.tests.recordings import SECONDS, record, recording, wait_for, write
 from marketdata.ticks.models import Tick
 from quantsite.common.errors import ConflictError
 
@@ -73,7 +73,7 @@ def bar(code: str, *, close: float = 4001.0, **given: object) -> BarMessage:
     return BarMessage(code, "1m", NINE, DAY + 1, 4000.0, 4002.0, 3999.0, close, 20, 8e5, 1e6, **given)  # type: ignore[arg-type]
 
 
-def test_what_is_published_is_recorded_within_a_second(source: str) -> None:
+def test_what_is_published_is_recorded(source: str) -> None:
     now = time.time_ns()
     clock = Clock(source, NINE, DAY + 1)
     with recording(source):
@@ -84,11 +84,11 @@ def test_what_is_published_is_recorded_within_a_second(source: str) -> None:
         sender.send(encode(bar(RB, close=1.0, final=False)))
         sender.send(encode(SettlementMessage(RB, DAY + 1, 4001.3, upper_limit=4300.0)))
         assert sender.close()
-        wait_for(lambda: position(source).bars == 1 and DailySettlement.objects.exists(), 2.0)
+        wait_for(lambda: position(source).bars == 1 and DailySettlement.objects.exists())
     row = position(source)
     assert (row.stream_id, row.ticks, row.bars) == (sender.last_id, 6, 1)
     assert row.market_time is not None
-    assert 0 < row.lag_ms < 1_000
+    assert 0 < row.lag_ms < 1_000 * SECONDS
     assert (seqs(RB), seqs(HC)) == ([*range(LIVE, LIVE + 5)], [LIVE])
     assert Bar.objects.series(Instrument.objects.get(code=RB), "1m").close.tolist() == [4001.0]
     settled = DailySettlement.objects.get()

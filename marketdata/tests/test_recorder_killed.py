@@ -29,6 +29,7 @@ from marketdata.tests.played_ticks import Played, play, played, settlements
 from marketdata.tests.recordings import recording, wait_for
 from marketdata.tests.stream_servers import RestartableRedis
 from marketdata.ticks.models import Tick
+from quantsite.testing.patience import SOON
 
 pytestmark = [pytest.mark.servers, pytest.mark.real_data, pytest.mark.django_db(transaction=True)]
 
@@ -81,7 +82,7 @@ class RecorderProcess:
         if self._process is None:
             return 0
         self._process.send_signal(word)
-        code = self._process.wait(30)
+        code = self._process.wait(SOON)
         self._process = None
         return code
 
@@ -130,12 +131,12 @@ def test_a_recorder_killed_twice_records_everything_once(
     sender = publisher(source, EPOCH)
     most = 7 * len(what.messages) // 10
     recorder.start()
-    wait_for(lambda: RecorderPosition.objects.filter(source=source).exists(), 40)
+    wait_for(lambda: RecorderPosition.objects.filter(source=source).exists())
     with ThreadPoolExecutor(1) as pool:
         player = pool.submit(play, what.messages[:most], sender, RATE / 3)
         killed_at = [0]
         for _number in range(2):
-            wait_for(lambda: recorded(source) > killed_at[-1], 40)
+            wait_for(lambda: recorded(source) > killed_at[-1])
             recorder.kill()
             killed_at.append(recorded(source))
             recorder.start()
@@ -155,7 +156,7 @@ def test_the_order_to_stop_drains_what_is_in_the_stream(
 ) -> None:
     what = played(shared_data, ("IF2101.CFFEX",), EPOCH, 3_000)
     recorder.start()
-    wait_for(lambda: RecorderPosition.objects.filter(source=source).exists(), 40)
+    wait_for(lambda: RecorderPosition.objects.filter(source=source).exists())
     sender = publisher(source, EPOCH)
     play(what.messages, sender, 1e9)
     assert sender.close()
@@ -188,7 +189,7 @@ def test_a_redis_that_restarts_costs_nothing(source: str, server: RestartableRed
     with recording(source):
         play(what.messages, sender, RATE, restart)
         assert sender.close(20)
-        wait_for(lambda: RecorderPosition.objects.filter(source=source, stream_id=sender.last_id).exists(), 40)
+        wait_for(lambda: RecorderPosition.objects.filter(source=source, stream_id=sender.last_id).exists())
     check_whole(what)
     assert not TickGap.objects.exists()
     assert not Alarm.objects.open().filter(code=TICK_GAP).exists()
@@ -209,7 +210,7 @@ def test_what_a_restart_does_cost_is_a_gap_with_an_alarm(
             play(what.messages[:third], sender, RATE)
             wait_for(lambda: recorded(source) > 0)
         play(what.messages[third : 2 * third], sender, RATE)
-        assert sender.flush(10)
+        assert sender.flush(SOON)
         time.sleep(0.3)
         server.restart()
         with recording(source):
@@ -231,7 +232,7 @@ def test_what_a_restart_does_cost_is_a_gap_with_an_alarm(
 def finish(sender: Publisher, source: str) -> None:
     """Everything sent is recorded."""
     assert sender.close(20)
-    wait_for(lambda: RecorderPosition.objects.filter(source=source, stream_id=sender.last_id).exists(), 40)
+    wait_for(lambda: RecorderPosition.objects.filter(source=source, stream_id=sender.last_id).exists())
 
 
 def sessions() -> set[int]:

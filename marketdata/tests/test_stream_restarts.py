@@ -12,6 +12,7 @@ from marketdata import stream
 from marketdata.domain.ticks import Clock, encode, unframe
 from marketdata.stream import Limits, Publisher
 from marketdata.tests.stream_servers import RestartableRedis, Wire, wait_until
+from quantsite.testing.patience import SOON
 
 pytestmark = pytest.mark.servers
 
@@ -93,11 +94,11 @@ def test_a_restart_in_the_middle_loses_and_doubles_nothing(server: RestartableRe
     for _ in range(2):
         server.restart()
         time.sleep(0.3)
+    wait_until(lambda: talker.sent > 1_000, "enough has been said")
     talker.stop()
-    assert publisher.flush(10)
+    assert publisher.flush(SOON)
     wait_until(lambda: len(follower.numbers) >= talker.sent, "the follower has everything")
     follower.stop()
-    assert talker.sent > 1_000
     assert follower.numbers == list(range(talker.sent))
     assert len(set(follower.ids)) == len(follower.ids)
     assert publisher.dropped == 0

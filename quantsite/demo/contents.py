@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from django.utils import timezone
 
+from accounts import proposals
 from accounts import services as people
 from accounts.models import User
 from accounts.roles import ADMINISTRATOR, RESEARCHER, RISK_OFFICER, TRADER
@@ -19,6 +20,7 @@ from marketdata.instruments import ensure_instrument
 from quantsite.common.errors import ConflictError
 from trading import services as trading
 from trading.account_models import TRADE, TradingAccount
+from trading.limit_models import RiskLimit
 
 INSTRUMENT = "simrb88.SIM"
 ACCOUNT, CAPITAL = "demo", Decimal(1_000_000)
@@ -76,6 +78,28 @@ def make_account() -> bool:
         trading.add_account(None, ACCOUNT, capital=CAPITAL, name="Demo")
     trading.grant_account(None, ACCOUNT, trader, TRADE)
     return new
+
+
+def make_risk() -> bool:
+    """Limits at three scopes, a change that waits for a second person, a stop that two have released; False where
+    they are there.
+    """
+    rita, ada = User.objects.get(username="rita"), User.objects.get(username="ada")
+    if RiskLimit.objects.exists():
+        return False
+    desk = TradingAccount.objects.get(code=ACCOUNT).desk.code
+    product = str(ensure_instrument(traded_instrument(), timezone.localdate()).product)
+    for rule, kind, key, maximum in (
+        ("price_collar", "desk", desk, 0.05),
+        ("max_orders_instrument", "product", product, 2_000),
+        ("max_order_rate", "account", ACCOUNT, 10),
+        ("max_daily_loss", "account", ACCOUNT, 50_000),
+    ):
+        trading.set_limit(rita, rule, kind, key, maximum, reason="demo")
+    trading.set_limit(rita, "max_order_rate", "account", ACCOUNT, 20, reason="a faster program")  # ada may approve it
+    stop = trading.set_switch(rita, "product", product, 1, "a fire drill")
+    proposals.approve(ada, trading.ask_release(rita, stop.pk, "the drill is over").pk)
+    return True
 
 
 def make_bars() -> int:

@@ -9,6 +9,7 @@ from uuid import uuid4
 from websockets.sync.client import ClientConnection
 
 from quantsite.demo.contents import ACCOUNT, BOB, traded_instrument
+from quantsite.demo.desk import MOST_LOTS, NEAR, NEAR_LOTS
 from quantsite.demo.trial_tools import Trial, TrialError, expect, expect_true, message, open_socket
 
 SECONDS = 30
@@ -90,11 +91,55 @@ def day_is_settled(trial: Trial) -> None:
     expect_true(not expect(rita.get(f"{path}/history/"), 200).data["results"], "a settlement undone is shown still")
 
 
+def everything_is_stopped(trial: Trial) -> None:
+    """The risk officer stops the account: what rests goes; nobody but a second person lets it trade again."""
+    rita, bob = trial.program("rita"), trial.program(BOB)
+    with _listen(trial) as link:
+        message(link, "snapshot")
+        order = _place(trial, price=_last(trial) - 5 * TICKS_AWAY)
+        _until(link, order["id"], "accepted")
+        asked = {"scope_kind": "account", "scope_key": ACCOUNT, "strength": 2, "reason": "trial"}
+        stop = expect(rita.post_json("/api/v1/kill-switches/", asked), 201).data
+        _until(link, order["id"], "cancelled")
+        refused = _until(link, _place(trial, price=_last(trial))["id"], "rejected")
+    expect_true(refused["order"]["reason_code"] == "stopped", "a stopped account opens")
+    shown = expect(rita.get(f"/api/v1/kill-switches/{stop['id']}/"), 200).data["effects"]
+    expect_true(shown[0]["seconds"] is not None, "nobody knows how long the stop took")
+    released = rita.post_json(f"/api/v1/kill-switches/{stop['id']}/release/", {"reason": "trial"})
+    proposal = f"/api/v1/risk-proposals/{expect(released, 200, 201, 202).data['id']}"
+    for nobody in (rita, bob):
+        expect(nobody.post_json(f"{proposal}/approve/", {}), 403, 404, 409)
+    expect(trial.program("ada").post_json(f"{proposal}/approve/", {}), 200)
+    with _listen(trial) as link:
+        message(link, "snapshot")
+        order = _place(trial, price=_last(trial) - 5 * TICKS_AWAY)
+        _until(link, order["id"], "accepted")
+        expect(bob.post_json(f"/api/v1/orders/{order['id']}/cancel/", {}), 202)
+        _until(link, order["id"], "cancelled")
+
+
+def risk_desk(trial: Trial) -> None:
+    """The risk officer's first page: the account that is near a limit before the others, and the warning of it."""
+    rita = trial.browser("rita")
+    page = expect(rita.get("/admin/trading/risk/"), 200).text
+    places = [page.find(f'data-account="{code}"') for code in (NEAR, ACCOUNT)]
+    expect_true(-1 < places[0] < places[1], f"{NEAR} does not stand before {ACCOUNT} on the risk desk")
+    told = expect(rita.get("/admin/trading/risk/figures/"), 200).data["accounts"]
+    [limits] = [row["limits"] for row in told if row["account"] == NEAR]
+    shares = {row["rule"]: row["share"] for row in limits}
+    expect_true(shares["max_position_instrument"] == NEAR_LOTS / MOST_LOTS, f"the share of the limit is {shares}")
+    events = expect(trial.program("rita").get("/api/v1/risk-events/?kind=warning"), 200).data["results"]
+    expect_true(any(row["account"] == NEAR for row in events), f"there is no warning of {NEAR}")
+    expect(trial.browser("alice").get("/admin/trading/risk/"), 403)
+
+
 TRADING_CHECKS: Mapping[str, Callable[[Trial], None]] = {
     "an order fills, events by socket": order_fills,
     "an order is cancelled": order_is_cancelled,
     "orders are refused": orders_are_refused,
+    "a stop, and its release by two": everything_is_stopped,
     "settlement, statement, undo": day_is_settled,
+    "the risk desk, and a warning": risk_desk,
 }
 
 # --- parts ---------------------------------------------------------------------------------------------------

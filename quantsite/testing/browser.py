@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, 
 
 from accounts.models import User
 from quantsite.testing.needs import lacking
+from quantsite.testing.patience import SOON_MS
 from quantsite.testing.web_server import served
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -27,7 +28,7 @@ ARGUMENTS = (
     # do both, but it turns off the browser's cache, as no visitor has it.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-expect.set_options(timeout=20_000)  # a busy machine is no fault of a page; what is awaited mostly takes milliseconds
+expect.set_options(timeout=SOON_MS)
 OpenPage = Callable[..., Page]
 
 
@@ -39,18 +40,27 @@ def site(transactional_db: None) -> Iterator[str]:
         yield origin
 
 
-@pytest.fixture
-def browser(monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    """The installed chromium, headless. One a test: its event loop must not outlive the test."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The installed chromium, headless. One a file: its event loop must not outlive the tests that look at pages."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         lacking("browser", f"none of {', '.join(PROGRAMS)} is installed")
-    # Playwright's loop runs in this thread, which Django takes for asynchronous code.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
-        yield started
-        started.close()
+    with pytest.MonkeyPatch.context() as patch:
+        # Playwright's loop runs in this thread, which Django takes for asynchronous code.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        with sync_playwright() as playwright:
+            started = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
+            yield started
+            started.close()
+
+
+@pytest.fixture
+def browser(chromium: Browser) -> Iterator[Browser]:
+    """The browser without anything that another test has opened."""
+    yield chromium
+    for context in chromium.contexts:
+        context.close()
 
 
 @pytest.fixture
@@ -65,6 +75,7 @@ def open_page(browser: Browser, site: str) -> Iterator[OpenPage]:
     def make(user: User | None = None, *, language: str = "en", width: int = 1440, height: int = 900) -> Page:
         context = browser.new_context(base_url=site, viewport={"width": width, "height": height}, locale="en-US")
         contexts.append(context)
+        context.set_default_timeout(SOON_MS)
         context.add_cookies(_cookies(site, user, language))  # type: ignore[arg-type]
         context.on("request", lambda request: _inside_only(request, site, faults))
         page = context.new_page()

@@ -6,8 +6,8 @@ import redis
 from django.conf import settings
 from django.core.cache import cache
 
-# Ours by prefix (cache and channel layer), and Celery's queue. Nothing else in that Redis is touched.
-PATTERNS = ("qs*", "celery*", "_kombu*", "unacked*")
+PREFIXES = (b"qs", b"celery", b"_kombu", b"unacked")
+"""Ours (cache and channel layer), and Celery's queue. Nothing else in that Redis is touched."""
 
 
 def clear() -> None:
@@ -16,10 +16,9 @@ def clear() -> None:
         cache.clear()
         return
     client = _client(settings.REDIS_URL)
-    for pattern in PATTERNS:
-        names = list(client.scan_iter(pattern, count=1000))
-        if names:
-            client.delete(*names)
+    names = [name for name in client.scan_iter(count=1000) if name.startswith(PREFIXES)]
+    if names:
+        client.delete(*names)
 
 
 @functools.cache

@@ -75,6 +75,7 @@ def _production() -> dict[str, str]:
         "CELERY_BROKER_URL": "redis://redis:6379/1",
         "QUANTSITE_SECRET_KEY": secrets.token_urlsafe(48),
         "QUANTSITE_AUDIT_KEY": secrets.token_urlsafe(48),
+        "QUANTSITE_CREDENTIAL_KEY": secrets.token_urlsafe(48),
         "QUANTSITE_METRICS_TOKEN": secrets.token_urlsafe(32),
         "QUANTSITE_ALLOWED_HOSTS": "desk.example.com",
         "QUANTSITE_TRUSTED_ORIGINS": "https://desk.example.com",

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import pytest
 
-REQUIRED = "QUANTSITE_REQUIRE"  # words with commas: browser, data
+REQUIRED = "QUANTSITE_REQUIRE"  # words with commas: browser, ctp, data
 
 
 def lacking(need: str, reason: str) -> NoReturn:

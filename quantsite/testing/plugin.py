@@ -7,6 +7,8 @@ the run. ``QUANTSITE_TEST_SIZE=embedded`` starts nothing and tests the embedded 
 import gc
 import os
 import secrets
+import shutil
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,9 +19,10 @@ from quantsite.testing import measured
 from quantsite.testing.servers import Servers, start
 
 WANTED = ("DATABASE_URL", "REDIS_URL")
-SECRETS = ("QUANTSITE_SECRET_KEY", "QUANTSITE_AUDIT_KEY")
+SECRETS = ("QUANTSITE_SECRET_KEY", "QUANTSITE_AUDIT_KEY", "QUANTSITE_CREDENTIAL_KEY")
 GARBAGE_STEP = 50_000
 """Objects made between two looks for garbage: Python's 700 cost a fifth of the time of a test that renders pages."""
+DATABASE_FIXTURES = {"django_db_modify_db_settings", "django_db_setup"}
 
 
 class TestBed:
@@ -32,6 +35,8 @@ class TestBed:
 
     def prepare(self) -> None:
         """Set the environment: once in the controlling process, whose workers inherit it."""
+        gc.set_threshold(GARBAGE_STEP)
+        _compile_once()
         self._set_environment()
         # The folder of collected static files is empty in tests, but whitenoise looks for it.
         Path(os.environ["QUANTSITE_VAR_DIR"], "static").mkdir(parents=True, exist_ok=True)
@@ -65,9 +70,20 @@ def embedded() -> bool:
     return os.environ.get("QUANTSITE_TEST_SIZE") == "embedded"
 
 
+def _compile_once() -> None:
+    """Keep compiled modules even where the machine's owner turned that off: workers, parts and processes share them."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+
+
 def _use_own_share(worker: int) -> None:
     """Workers share servers and folder: each takes a Redis database (0 is left alone) and a folder of its own."""
-    os.environ["QUANTSITE_VAR_DIR"] = str(Path(os.environ["QUANTSITE_VAR_DIR"]) / f"gw{worker}")
+    common = Path(os.environ["QUANTSITE_VAR_DIR"])
+    folder = common / f"gw{worker}"
+    if (common / "keys").is_dir():  # the embedded size: the database that all of them copy is sealed by one set of keys
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copytree(common / "keys", folder / "keys", dirs_exist_ok=True)
+    os.environ["QUANTSITE_VAR_DIR"] = str(folder)
     address = os.environ.get("REDIS_URL")
     if address:
         own = urlsplit(address)._replace(path=f"/{worker + 1}").geturl()
@@ -90,13 +106,21 @@ def pytest_collection_finish() -> None:
     """What is loaded by now (numba, pandas, all of Django) stays to the end: no search for garbage walks through it."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(GARBAGE_STEP)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Before fixtures are made: they are what takes long in many tests."""
     measured.switch(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> Generator[None]:
+    """The database is made, or its template, while nothing is traced."""
+    if fixturedef.argname in DATABASE_FIXTURES:
+        with measured.untraced(request.config):
+            return (yield)
+    return (yield)
 
 
 def pytest_unconfigure() -> None:

@@ -23,11 +23,10 @@ OPTIONS = (
     "max_connections=200",
     "timezone=UTC",
     "log_timezone=UTC",
-    # A test's data need not survive a crash.
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
 )
+HASTY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+"""A test's data need not survive a crash; a benchmark that sets :data:`DURABLE` waits for the disk as a desk does."""
+DURABLE = "QUANTSITE_PRIVATE_DURABLE"
 START_SECONDS = 60
 STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL)  # fast, immediate, none asked
 
@@ -45,7 +44,7 @@ def private_postgres(folder: Path, road: Road = "any") -> Iterator[str]:
     programs = _readable(postgres_folder(road), folder, account)
     log = (folder / "log").open("wb")
     _initialise(programs, folder, account)
-    options = [word for option in OPTIONS for word in ("-c", option)]
+    options = [word for option in (*OPTIONS, *([] if os.environ.get(DURABLE) else HASTY)) for word in ("-c", option)]
     server: subprocess.Popen[bytes] = subprocess.Popen(
         [programs / "postgres", "-D", folder / "data", "-k", folder, *options],
         stdout=log,

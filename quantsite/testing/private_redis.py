@@ -1,6 +1,5 @@
 """One Redis for one test run: on a free port of the loopback address, keeping nothing on disk."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,8 +9,9 @@ from pathlib import Path
 import redis
 
 from quantsite.testing.binaries import Road, redis_program
+from quantsite.web.ports import free_port
 
-START_SECONDS = 20
+START_SECONDS = 60
 TRIES = 5  # the port found free may be taken by somebody before the server binds it
 DATABASES = 64  # one for each test worker
 
@@ -30,13 +30,6 @@ def private_redis(folder: Path, road: Road = "any") -> Iterator[str]:
             yield f"redis://127.0.0.1:{port}/0"
         finally:
             _stop(server)
-
-
-def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _start(program: Path, folder: Path, log: int) -> "tuple[subprocess.Popen[bytes], int]":

@@ -8,15 +8,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree as ET
-from collections import Counter
+from collections import Counter, defaultdict
+from operator import itemgetter
 from pathlib import Path
 
 FLOOR = 85
-COVERED = {"domain": "*/domain/*", "services": "*/services.py"}
-SPREAD = ("-n", "2", "--dist", "worksteal")
+COVERED = {"domain": "*/domain/*", "services": "*/services.py,*/verbs/*"}
+SPREAD = ("-n", "4", "--dist", "worksteal")
+"""More than there are cores: half the time of the tests of processes and pages is waiting."""
 SLOW = "test_many_legs_with_many_lots_find_room"
 """Two minutes without numba, and it is about the compiled tables."""
+LONGEST = 25
 KEYS = ("tests", "failures", "errors", "skipped")
 
 
@@ -24,32 +28,56 @@ def main(arguments: list[str]) -> int:
     """Run everything, print one closing line, and return 0 only if all of it passed."""
     if arguments:
         return _pytest(*arguments)
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="quantsite-run-") as folder:
-        reports = [Path(folder) / name for name in ("servers.xml", "interpreted.xml", "embedded.xml")]
-        _say("the compiled ledger, once for all processes that follow")
-        code = _call([sys.executable, "-m", "backtests.warm"], dict(os.environ))
+        reports = [Path(folder) / name for name in ("interpreted.xml", "servers.xml", "embedded.xml")]
+        _say("the ledger compiled, once for all processes that follow; beside it the tests of the ledger, interpreted")
+        code = _prepare(reports[0])
         _say("the suite on PostgreSQL and Redis")
-        code = _pytest(*SPREAD, "--durations=10", "--cov", "--cov-report=", f"--junitxml={reports[0]}") or code
-        _say("the ledger once more, interpreted: what is compiled must do what stands in the source")
-        code = _interpreted(reports[1]) or code
+        cover = ("--cov", "--cov-append", "--cov-report=")
+        code = _pytest(*SPREAD, "--durations=10", *cover, f"--junitxml={reports[1]}") or code
         _say("the smoke tests on the embedded default")
         code = _pytest(*SPREAD, "-m", "embedded and not soak", f"--junitxml={reports[2]}", size="embedded") or code
         code = _coverage() or code
-        _close(reports)
+        _close(reports, time.monotonic() - began)
     return code
 
 
 def _pytest(*arguments: str, size: str = "servers") -> int:
     command = [sys.executable, "-m", "pytest", *arguments]
-    return _call(command, {**os.environ, "QUANTSITE_TEST_SIZE": size})
+    return _call(command, _environment(size))
+
+
+def _environment(size: str) -> dict[str, str]:
+    return {**os.environ, "QUANTSITE_TEST_SIZE": size}
+
+
+def _prepare(report: Path) -> int:
+    """0 if the ledger could be compiled and its tests passed without that: each keeps one core busy.
+
+    First all tests are read, as each worker would otherwise; what is wrong with them the suite tells.
+    """
+    with subprocess.Popen([sys.executable, "-m", "backtests.warm"]) as compiling:
+        try:
+            reading = [sys.executable, "-m", "pytest", "--collect-only", "-qq"]
+            subprocess.run(reading, env=_environment("embedded"), capture_output=True, check=False)
+            failed = _interpreted(report)
+            return compiling.wait() or failed
+        except BaseException:
+            compiling.terminate()
+            raise
 
 
 def _interpreted(report: Path) -> int:
-    """The engine's tests without numba: coverage sees no compiled line, and both must agree with the references."""
+    """The engine's tests without numba: what is compiled must do what stands in the source.
+
+    Coverage sees no compiled line, and both must agree with the references.
+    """
     os.environ["NUMBA_DISABLE_JIT"] = "1"
     try:
         chosen = ("backtests/tests/domain", "-k", f"test_engine and not {SLOW}", "-m", "not real_data and not soak")
-        return _pytest(*SPREAD, *chosen, "--cov", "--cov-append", "--cov-report=", f"--junitxml={report}")
+        cover = ("--cov", "--cov-report=")
+        return _pytest("-n", "2", *chosen, *cover, f"--junitxml={report}", size="embedded")
     finally:
         del os.environ["NUMBA_DISABLE_JIT"]
 
@@ -77,13 +105,20 @@ def _call(command: list[str], environment: dict[str, str]) -> int:
             raise
 
 
-def _close(reports: list[Path]) -> None:
-    """One line with the sums of all runs."""
+def _close(reports: list[Path], taken: float) -> None:
+    """How long it took and which files take longest, then one line with the sums of all runs."""
     sums = Counter[str]()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for report in reports:
         if report.exists():
             for suite in ET.parse(report).iter("testsuite"):  # noqa: S314
                 sums.update({key: int(suite.get(key, "0")) for key in KEYS})
+                for test in suite.iter("testcase"):
+                    seconds[test.get("classname", "")] += float(test.get("time", "0"))
+    longest = ", ".join(
+        f"{name} {spent:.0f}" for name, spent in sorted(seconds.items(), key=itemgetter(1), reverse=True)[:LONGEST]
+    )
+    sys.stdout.write(f"\n{sum(seconds.values()):.0f} s of tests in {taken:.0f} s, of which {longest}\n")
     failed = sums["failures"] + sums["errors"]
     passed = sums["tests"] - failed - sums["skipped"]
     sys.stdout.write(f"\ntests: {passed} passed, {failed} failed, {sums['skipped']} skipped\n")

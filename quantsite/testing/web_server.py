@@ -10,8 +10,9 @@ from typing import Any
 import uvicorn
 
 from quantsite.web.direct import DirectProtocol
+from quantsite.web.server import Server
 
-START_SECONDS = 30
+START_SECONDS = 60
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def served(application: Any) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(application, log_config=None, access_log=False, lifespan="off", ws=DirectProtocol)
-        server = uvicorn.Server(config)
+        server = Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         try:
@@ -28,7 +29,7 @@ def served(application: Any) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(timeout=10)
+            thread.join(timeout=START_SECONDS)
 
 
 def _wait(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -114,9 +114,10 @@ MARKETDATA: dict[str, Rule] = {
     },
     **pages("marketdata/tradingday", STAFF, add=ADMIN, change=ADMIN),
     "admin/marketdata/tradingday/extend/": Rule(ADMIN, ADMIN),
-    **pages("marketdata/feerate", STAFF, add=WATCH, change=WATCH, delete=WATCH),
-    **pages("marketdata/marginrate", STAFF, add=WATCH, change=WATCH, delete=WATCH),
+    **pages("marketdata/feerate", STAFF, add=WATCH, change=WATCH),
+    **pages("marketdata/marginrate", STAFF, add=WATCH, change=WATCH),
     **pages("marketdata/instrument", STAFF, change=ADMIN, delete=ADMIN),
+    **pages("marketdata/feedlogin", WATCH, add=ADMIN, change=ADMIN),
     **pages("marketdata/barimport", WATCH | RESEARCH),
     **pages("marketdata/contractroll", STAFF),
     **pages("marketdata/tickfile", STAFF),
@@ -236,11 +237,17 @@ TRADING_CONSOLE: dict[str, Rule] = {
         }.items()
     },
     "admin/trading/tradingaccount/add/": Rule(ADMIN, ADMIN),
+    **pages("trading/brokerlogin", WATCH, add=ADMIN, change=ADMIN),
     **{
         route: rule
         for grouping in ("desk", "controlgroup")
         for route, rule in pages(f"trading/{grouping}", WATCH, add=ADMIN, change=ADMIN, delete=ADMIN).items()
     },
+    **{
+        f"admin/trading/risk/{page}": Rule(DEALERS)
+        for page in ("", "figures/", "needs/", "product/", "strategy/", "what-if/")
+    },
+    "admin/trading/risk/plan/<plan_id>/": Rule(DEALERS, DEALERS),
     "admin/trading/order/states/": Rule(STAFF),
     "admin/trading/order/cancel-all/": Rule(STAFF, STAFF),  # of the orders that one may cancel
     "admin/trading/order/<order_id>/cancel/": Rule(post=DEALERS),
@@ -248,14 +255,41 @@ TRADING_CONSOLE: dict[str, Rule] = {
     "admin/trading/tradingaccount/<account_id>/live/": Rule(DEALERS),
     **{
         f"admin/trading/tradingaccount/<account_id>/{verb}/": Rule(post=ADMIN)
-        for verb in ("cash", "grant", "revoke", "activity")
+        for verb in ("cash", "grant", "revoke", "activity", "terms")
     },
+    "admin/trading/tradingaccount/<account_id>/peak/": Rule(post=WATCH),
+    "admin/trading/tradingaccount/<account_id>/broker/": Rule(DEALERS),
+    **{f"admin/trading/tradingaccount/<account_id>/broker/{verb}/": Rule(post=WATCH) for verb in ("adopt", "confirm")},
     "admin/trading/tradingaccount/<account_id>/settlement/": Rule(WATCH, WATCH),
     "admin/trading/tradingaccount/<account_id>/settlement/undo/": Rule(post=WATCH),
 }
 
+RISK_CONSOLE: dict[str, Rule] = {
+    # Without a word about where and how far: back to the page. Traders stop the accounts on which they trade.
+    **pages("trading/killswitch", DEALERS),
+    "admin/trading/killswitch/set/": Rule(DEALERS, DEALERS),
+    "admin/trading/killswitch/<switch_id>/release/": Rule(WATCH, WATCH),
+    **pages("trading/risklimit", DEALERS),
+    **{
+        f"admin/trading/risklimit/{page}/": Rule(WATCH, WATCH, reading=page != "set")
+        for page in ("set", "set/told", "past")
+    },
+    **pages("trading/riskevent", DEALERS),
+    "admin/trading/riskevent/timeline/": Rule(DEALERS, DEALERS, reading=True),
+    "admin/trading/riskevent/programme/": Rule(WATCH, WATCH, reading=True),
+    **{
+        f"admin/trading/riskevent/<event_id>/{verb}/": Rule(post=WATCH)
+        for verb in ("acknowledge", "assign", "comment", "close")
+    },
+    **pages("trading/flattenplan", DEALERS),
+    **pages("accounts/proposal", WATCH),
+    **{f"admin/accounts/proposal/<proposal_id>/{verb}/": Rule(WATCH, WATCH) for verb in ("approve", "refuse")},
+    "admin/accounts/proposal/<proposal_id>/withdraw/": Rule(ADMIN, ADMIN),  # of the one that Ada made
+}
+
 TRADING: dict[str, Rule] = {
     **TRADING_CONSOLE,
+    **RISK_CONSOLE,
     "api/v1/orders/": Rule(STAFF, ADMIN | {"bob"}),
     "api/v1/orders/<pk>/": Rule(DEALERS),
     "api/v1/orders/<pk>/cancel/": Rule(post=DEALERS),
@@ -270,6 +304,9 @@ TRADING: dict[str, Rule] = {
         f"api/v1/trading-accounts/<code>/{page}/": Rule(DEALERS)
         for page in ("history", "equity", "cash", "commands", "commands/<number>")
     },
+    "api/v1/trading-accounts/<code>/risk/": Rule(DEALERS),
+    "api/v1/trading-accounts/<code>/broker/": Rule(DEALERS),
+    "api/v1/trading-accounts/<code>/what-if/": Rule(post=DEALERS),
     "api/v1/trading-accounts/<code>/settlement/": Rule(WATCH),
     **{f"api/v1/trading-accounts/<code>/{verb}/": Rule(post=WATCH) for verb in ("settle", "undo-settlement")},
     **{
@@ -278,11 +315,100 @@ TRADING: dict[str, Rule] = {
     },
 }
 
-RULES: dict[str, Rule] = {**PUBLIC, **HOUSE, **CONSOLE, **PEOPLE, **MARKETDATA, **TRADING, **BACKTESTS, **OPTIMISATIONS}
+RISK: dict[str, Rule] = {
+    "api/v1/risk-limits/": Rule(DEALERS, WATCH),
+    "api/v1/risk-limits/in-force/": Rule(DEALERS),
+    "api/v1/risk-limits/changes/": Rule(WATCH),
+    "api/v1/risk-limits/<pk>/": Rule(DEALERS, put=WATCH, patch=WATCH),
+    "api/v1/risk-limits/<pk>/history/": Rule(WATCH),
+    "api/v1/risk-limits/<pk>/remove/": Rule(post=WATCH),
+    "api/v1/kill-switches/": Rule(DEALERS, DEALERS),  # traders stop the accounts on which they trade
+    "api/v1/kill-switches/preview/": Rule(post=DEALERS),
+    "api/v1/kill-switches/<pk>/": Rule(DEALERS),
+    "api/v1/kill-switches/<pk>/release/": Rule(post=WATCH),
+    "api/v1/risk-events/": Rule(DEALERS),
+    "api/v1/risk-events/<pk>/": Rule(DEALERS),
+    **{f"api/v1/risk-events/<pk>/{verb}/": Rule(post=WATCH) for verb in ("acknowledge", "assign", "comment", "close")},
+    "api/v1/flatten-plans/": Rule(DEALERS, DEALERS),
+    "api/v1/flatten-plans/preview/": Rule(post=DEALERS),
+    "api/v1/flatten-plans/<pk>/": Rule(DEALERS),
+    "api/v1/flatten-plans/<pk>/stop/": Rule(post=DEALERS),
+    "api/v1/risk-proposals/": Rule(WATCH, WATCH),
+    "api/v1/risk-proposals/<pk>/": Rule(WATCH),
+    **{f"api/v1/risk-proposals/<pk>/{verb}/": Rule(post=WATCH) for verb in ("approve", "refuse")},
+    # Ada's own: nobody else takes it back.
+    "api/v1/risk-proposals/<pk>/withdraw/": Rule(post=ADMIN),
+}
+
+SEES: Audience = OWNER | {"bob", "rita"}  # Alice's instance: Bob operates it on his account, Rita sees every one
+
+STRATEGIES: dict[str, Rule] = {
+    "api/v1/strategies/": Rule(STAFF, RESEARCH | {"bob"}),
+    "api/v1/strategies/<pk>/": Rule(SEES, patch=OWNER),
+    **{
+        f"api/v1/strategies/<pk>/{rows}/": Rule(SEES)
+        for rows in ("signals", "orders", "log", "days", "positions", "rolls", "evidence", "gates", "state")
+    },
+    **{
+        f"api/v1/strategies/<pk>/{verb}/": Rule(post=OWNER)
+        for verb in ("promote", "ask-approval", "withdraw", "retire", "parameters", "grant", "revoke")
+    },
+    "api/v1/strategies/<pk>/approve/": Rule(post=WATCH),
+    **{f"api/v1/strategies/<pk>/{verb}/": Rule(post=OWNER | {"bob"}) for verb in ("go-live", "roll")},
+    **{f"api/v1/strategies/<pk>/{verb}/": Rule(post=ADMIN | {"bob"}) for verb in ("start", "resume")},
+    **{f"api/v1/strategies/<pk>/{verb}/": Rule(post=SEES) for verb in ("stop", "pause", "demote")},
+    "api/v1/strategies/<pk>/flatten/": Rule(post=WATCH | {"bob"}),  # who may close on the account
+    "api/v1/strategies/<instance>/drift/": Rule(SEES, OWNER | {"bob"}),
+    "api/v1/strategies/<instance>/drift/<trading_day>/": Rule(SEES),
+    "api/v1/signals/": Rule(STAFF),
+    "api/v1/signals/<pk>/": Rule(SEES),
+    "api/v1/strategy-gates/": Rule(STAFF, WATCH),
+    "api/v1/strategy-library/": Rule(STAFF),
+    "api/v1/strategy-library/<pk>/": Rule(STAFF),
+}
+
+_INSTANCE = "admin/strategies/strategyinstance/"
+
+STRATEGIES_CONSOLE: dict[str, Rule] = {
+    **pages("strategies/strategyinstance", STAFF, add=RESEARCH | {"bob"}),
+    f"{_INSTANCE}do/<verb>/": Rule(STAFF, STAFF),  # without an instance: back to the list
+    **{f"{_INSTANCE}<instance_id>/{page}/": Rule(OWNER, OWNER) for page in ("terms", "parameters", "execution")},
+    f"{_INSTANCE}<instance_id>/live/": Rule(SEES, SEES, reading=True),
+    f"{_INSTANCE}<instance_id>/charts/<chart>/": Rule(SEES, SEES, reading=True),
+    f"{_INSTANCE}<instance_id>/parts/<part>/": Rule(SEES, OWNER | {"bob"}),
+    f"{_INSTANCE}<instance_id>/decide/": Rule(SEES, SEES),  # nobody has asked: back to the page
+    f"{_INSTANCE}<instance_id>/share/": Rule(SEES, OWNER),
+    **{
+        route: rule
+        for rows in ("signal", "strategyorder", "strategylog", "evidence")
+        for route, rule in pages(f"strategies/{rows}", STAFF).items()
+    },
+    **{
+        f"admin/strategies/{rows}/<object_id>/{page}/": Rule(SEES, SEES if page == "history" else NOBODY, reading=True)
+        for rows in ("strategyinstance", "signal", "strategyorder", "strategylog", "evidence")
+        for page in ("change", "history")
+    },
+    **pages("strategies/strategygate", STAFF),
+    "admin/strategies/strategygate/set/": Rule(WATCH, WATCH),
+}
+
+RULES: dict[str, Rule] = {
+    **PUBLIC,
+    **HOUSE,
+    **CONSOLE,
+    **PEOPLE,
+    **MARKETDATA,
+    **TRADING,
+    **RISK,
+    **STRATEGIES,
+    **BACKTESTS,
+    **OPTIMISATIONS,
+    **STRATEGIES_CONSOLE,
+}
 
 SOCKETS: dict[str, Audience] = {
     "ws/market/": STAFF,
-    "ws/tasks/": RESEARCH,
+    "ws/tasks/": STAFF,  # each channel asks for its own permission
     "ws/trading/": STAFF,
 }
 
@@ -316,6 +442,8 @@ ACTING: dict[str, tuple[Audience, tuple[str, ...]]] = {
     "walk_forward": (RESEARCH, (*SEARCH, "--grid", "fast=9:5:1", "--in-sample", "5", "--out-of-sample", "2")),
     "resume_optimization": (RESEARCH, ("1000000",)),  # there is none: said to those who may ask
     "add_account": (ADMIN, ("third", "--capital", "1000")),
+    "add_feed": (ADMIN, ("simnow", "--md-front", "tcp://127.0.0.1:1")),
+    "rotate_credentials": (ADMIN, ()),
     # Bob's account: who cannot see it is told that there is none.
     "settle": (WATCH, ("bobs", "--preview")),
     "reconcile": (WATCH | {"bob"}, ("bobs",)),
@@ -333,6 +461,8 @@ OPERATING = {
     "optimize_worker",
     "run_platform",
     "run_recorder",
+    "run_strategies",
     "enable_timescale",
     "list_indicators",
+    "new_strategy",
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 from asgiref import testing
 
-SECONDS = 5.0
+from quantsite.testing.patience import SOON
 
 
 class SocketLink:
@@ -52,9 +52,9 @@ class SocketLink:
     async def hang_up(self) -> None:
         """Close this end and wait until the application has noticed."""
         await self.wire.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self.wire.wait(SECONDS)
+        await self.wire.wait(SOON)
 
     async def _next(self, kind: str) -> dict[str, Any]:
-        message: dict[str, Any] = await self.wire.receive_output(SECONDS)
+        message: dict[str, Any] = await self.wire.receive_output(SOON)
         assert message["type"] == kind, message
         return message

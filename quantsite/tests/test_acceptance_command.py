@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+
+from quantsite.testing import template
 
 pytestmark = [pytest.mark.real_data, pytest.mark.servers]
 
@@ -38,13 +41,18 @@ def shell(folder: Path) -> Shell:
     return manage
 
 
-def installed(folder: Path, bars: Path) -> Shell:
-    """The same, migrated and with the bars of one file."""
+def migrated(folder: Path) -> None:
+    """A new installation."""
     folder.mkdir()
+    done = shell(folder)("migrate")
+    assert done.returncode == 0, done.stderr
+
+
+def with_bars(folder: Path, bars: Path) -> Shell:
+    """The installation in the folder, with the bars of one file."""
     manage = shell(folder)
-    for step in (["migrate"], ["import_bars", str(bars), *IMPORT]):
-        done = manage(*step)
-        assert done.returncode == 0, done.stderr
+    done = manage("import_bars", str(bars), *IMPORT)
+    assert done.returncode == 0, done.stderr
     return manage
 
 
@@ -57,9 +65,23 @@ def printed(manage: Shell, *options: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def manage(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    """An installation that all tests of this file share."""
-    return installed(tmp_path_factory.mktemp("shared") / "desk", shared_data / "bars" / RB)
+def folders(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``new`` has a new installation, ``desk`` one with bars; all workers copy the same two."""
+    folder = template.shared_folder() or tmp_path_factory.mktemp("shared")
+
+    def install() -> None:
+        migrated(folder / "new")
+        shutil.copytree(folder / "new", folder / "desk")
+        with_bars(folder / "desk", shared_data / "bars" / RB)
+
+    template.once(folder, "acceptance", install)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def manage(folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """An installation that the tests of this file share."""
+    return shell(shutil.copytree(folders / "desk", tmp_path_factory.mktemp("shared") / "desk"))
 
 
 def test_stdout_is_one_object_with_the_promised_keys(manage: Shell) -> None:
@@ -71,11 +93,11 @@ def test_stdout_is_one_object_with_the_promised_keys(manage: Shell) -> None:
 
 
 def test_the_hash_follows_bars_parameters_and_costs_and_nothing_else(
-    manage: Shell, shared_data: Path, tmp_path: Path
+    manage: Shell, folders: Path, shared_data: Path, tmp_path: Path
 ) -> None:
     known = printed(manage, *COSTS)["result_hash"]
     assert printed(manage, *COSTS)["result_hash"] == known
-    elsewhere = installed(tmp_path / "elsewhere", shared_data / "bars" / RB)
+    elsewhere = with_bars(shutil.copytree(folders / "new", tmp_path / "elsewhere"), shared_data / "bars" / RB)
     assert printed(elsewhere, *COSTS)["result_hash"] == known
     others = {printed(manage, *COSTS, extra)["result_hash"] for extra in ("--set=fast=6", "--margin-rate=0.11")}
     changed = tmp_path / "changed.csv"

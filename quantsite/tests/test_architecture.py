@@ -122,11 +122,15 @@ def test_two_apps_may_not_share_the_name_of_a_beat_entry(monkeypatch: pytest.Mon
         worker.beat_schedule()
 
 
+STAND_IN = "dropin/openctp_ctp/__init__.py"
+"""The fake broker's library, whose own interface this is."""
+
+
 def test_every_package_file_is_empty() -> None:
     full = [
         str(path)
         for app in (*APPS, "quantsite")
         for path in (settings.BASE_DIR / app).rglob("__init__.py")
-        if path.read_text(encoding="utf-8").strip()
+        if path.read_text(encoding="utf-8").strip() and not path.as_posix().endswith(STAND_IN)
     ]
     assert full == []

@@ -6,6 +6,7 @@ import pytest
 
 from quantsite import background
 from quantsite.background import Background, Part, Work
+from quantsite.testing.patience import SOON
 
 
 def test_parts_run_until_they_are_stopped_the_last_one_first() -> None:
@@ -14,15 +15,15 @@ def test_parts_run_until_they_are_stopped_the_last_one_first() -> None:
 
     def part(name: str) -> Part:
         def work(stop: threading.Event) -> None:
-            running.wait(5)
-            stop.wait(5)
+            running.wait(SOON)
+            stop.wait(SOON)
             ended.append(name)
 
         return Part(name, lambda: work)
 
     parts = Background([part("recorder"), part("feed")])
     parts.start()
-    running.wait(5)
+    running.wait(SOON)
     parts.stop()
     assert ended == ["feed", "recorder"]
 
@@ -44,6 +45,6 @@ def test_a_part_that_fails_is_made_anew_and_one_that_is_done_is_left_alone(monke
 
     parts = Background([Part("feed", make)])
     parts.start()
-    assert done.wait(5)
+    assert done.wait(SOON)
     parts.stop()
     assert made == [0, 1, 2]

@@ -19,6 +19,11 @@ FILES, REDIS = "filesystem://localhost/", "redis://cache:6379/0"
         ({"TIME_ZONE": "UTC"}, {"quantsite.E001"}),
         ({"USE_TZ": False}, {"quantsite.E001"}),
         ({"BAR_INTERVALS": ["1m", "7m", "2h", "1d"]}, set()),
+        ({"STRATEGIES": "backtests.reports"}, set()),
+        ({"STRATEGIES": "/nowhere/at/all"}, {"quantsite.E004"}),
+        ({"STRATEGIES": "no.such.package"}, {"quantsite.E004"}),
+        ({"STRATEGIES": "json.decoder"}, {"quantsite.E004"}),  # a module is no package
+        ({"TRUSTED_STRATEGIES": ["no_such_strategy"]}, {"quantsite.W003"}),
         ({"BAR_INTERVALS": []}, {"quantsite.E003"}),
         ({"BAR_INTERVALS": ["1m", "7x"]}, {"quantsite.E003"}),
         ({"BAR_INTERVALS": ["1m", "60m"]}, {"quantsite.E003"}),  # stored as 60m, asked for as 1h

@@ -10,15 +10,17 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError
 
-from accounts.models import User
+from accounts.models import Proposal, User
 from quantsite.common.errors import ConflictError
-from quantsite.demo import contents, trial
+from quantsite.demo import contents, desk, trial
 from quantsite.demo.contents import Credentials
 from quantsite.management.commands import demo
 from quantsite.tests.settings_runs import KEYS, run_python
+from quantsite.web.ports import free_port
 from trading import services as trading
 from trading.account_models import TradingAccount
-from trading.new_order import NewOrder
+from trading.limit_models import KillSwitch, RiskLimit
+from trading.verbs.new_order import NewOrder
 
 START = "import django; django.setup(); from quantsite.management.commands import demo; demo.refuse_servers()"
 
@@ -44,7 +46,7 @@ def test_a_port_in_use_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(CommandError, match=f"Port {port} is in use"):
             demo.refuse_taken(port)
-    demo.refuse_taken(demo.free_port())
+    demo.refuse_taken(free_port())
 
 
 @pytest.mark.embedded
@@ -66,9 +68,14 @@ def test_the_traders_account_is_made_once() -> None:
     assert [contents.make_account(), contents.make_account()] == [True, False]
     account = TradingAccount.objects.select_related("state").get()
     assert (account.code, account.state.balance) == (contents.ACCOUNT, contents.CAPITAL)
+    assert [contents.make_risk(), contents.make_risk()] == [True, False]
+    assert [RiskLimit.objects.count(), Proposal.objects.filter(status="open").count()] == [4, 1]
+    assert not KillSwitch.objects.active().exists()
     people = {name: User.objects.get(username=name) for name in contents.NAMES}
     sees = {name: TradingAccount.objects.visible_to(user).exists() for name, user in people.items()}
     assert sees == {"ada": True, "rita": True, "bob": True, "alice": False}
+    assert [desk.make_desk(), desk.make_desk()] == [True, False]
+    assert set(TradingAccount.objects.values_list("code", flat=True)) == {contents.ACCOUNT, *desk.CAPITAL}
     asked = NewOrder(contents.traded_instrument(), "buy", "open", "limit", 1, "first", 3600.0)
     assert trading.create_order(people["bob"], contents.ACCOUNT, asked)[1]
 
@@ -84,7 +91,7 @@ def test_nobody_elses_password_is_changed(ada: User) -> None:
 
 def test_the_trial_says_what_is_wrong_with_a_platform_that_is_not_there() -> None:
     people = {name: Credentials(name, "none", role) for name, role in contents.NAMES.items()}
-    results = trial.run_all(f"http://127.0.0.1:{demo.free_port()}", people)
+    results = trial.run_all(f"http://127.0.0.1:{free_port()}", people)
     assert [result.name for result in results] == list(trial.CHECKS)
     assert all("refused" in result.error for result in results)
 

@@ -56,6 +56,7 @@ def test_every_service_is_watched() -> None:
             "feed",
             "recorder",
             "gateway",
+            "strategies",
         ),
     }
     assert {name for name, service in services.items() if "test" not in service["healthcheck"]} == {"migrate"}
@@ -66,11 +67,11 @@ def metric_names(text: str) -> set[str]:
 
 
 @pytest.mark.django_db
-def test_alerts_and_dashboard_ask_for_metrics_that_exist() -> None:
+def test_alerts_and_dashboards_ask_for_metrics_that_exist() -> None:
     asked = metric_names(deployment.ALERTS.read_text())
-    dashboard = json.loads((deployment.DEPLOY / "grafana" / "dashboards" / "quantsite.json").read_text())
-    for panel in dashboard["panels"]:
-        asked |= {name for target in panel["targets"] for name in metric_names(target["expr"])}
+    for path in (deployment.DEPLOY / "grafana" / "dashboards").glob("*.json"):
+        panels = json.loads(path.read_text())["panels"]
+        asked |= {name for panel in panels for target in panel["targets"] for name in metric_names(target["expr"])}
     page = Client().get("/metrics")
     told = {line.split()[2] for line in page.content.decode().splitlines() if line.startswith("# TYPE ")}
 

@@ -75,7 +75,7 @@ async def serving() -> AsyncIterator[tuple[Application, str]]:
 
 async def until(what: Any) -> None:
     """Wait for something to become true."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not what():
             await asyncio.sleep(0.01)
 

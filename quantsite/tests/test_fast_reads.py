@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+import psycopg
 import pytest
 import structlog
 from django.conf import settings
@@ -23,7 +24,7 @@ from accounts.tokens import mark
 from marketdata.services import store_simulated_bars
 from quantsite.asgi import application
 from quantsite.testing.cast import make_user
-from quantsite.web import fast_pool, metrics
+from quantsite.web import fast_link, fast_pool, metrics
 from quantsite.web.fast_reads import FastReads
 from trading import services
 from trading.account_models import TRADE, VIEW
@@ -70,6 +71,8 @@ SLOW = [
     "/api/v1/orders/?account=%ff",
     "/api/v1/orders/?nothing=here",
     "/api/v1/orders/?cursor=garbage",
+    *(f"/api/v1/{name}/?cursor=cD1hJTAwYmM%3D" for name in ("orders", "positions", "trading-accounts")),  # p=a%00bc
+    *(f"/api/v1/{name}/?cursor=cD1hYmM%3D" for name in ("orders", "positions")),  # p=abc
     "/api/v1/orders/?cursor=cj0xJnA9Mw%3D%3D",  # backwards
     "/api/v1/orders/?format=json",
     "/api/v1/trading-accounts/?kind=simulated",
@@ -95,6 +98,11 @@ class Road:
     def ask(self, address: str, token: str, **headers: str) -> Any:
         """The headers and the JSON of a GET; None where it is handed on."""
         return self.runner.run(self._ask(address, token, headers))
+
+    def backend(self) -> int:
+        """The server's process behind the connection that is next."""
+        row = self.runner.run(_asked_of_the_database("SELECT pg_backend_pid()"))
+        return int(row[0])
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -333,6 +341,40 @@ def test_no_fast_address_is_limited_in_its_rate_by_django(road: Road) -> None:
     assert len(resolved) == 4
     assert set(api_settings.DEFAULT_THROTTLE_RATES) == {"login", "register"}
     assert settings.FAST_READS
+
+
+def test_a_connection_that_the_server_ended_is_not_used_again(road: Road, people: dict[str, User]) -> None:
+    token, address = token_of(people["bob"]), "/api/v1/orders/"
+    first = road.backend()
+    assert road.backend() == first  # the idle one is used again
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+    road.runner.run(asyncio.sleep(0.1))  # a server that serves would have heard of it meanwhile
+    assert road.ask(address, token) is not None
+    assert road.backend() != first
+
+
+def test_a_connection_full_of_plans_makes_room(road: Road, people: dict[str, User], monkeypatch: Any) -> None:
+    monkeypatch.setattr(fast_link, "STATEMENTS", 3)
+    token, first = token_of(people["bob"]), road.backend()
+    for size in range(1, 8):
+        assert compare(road, f"/api/v1/orders/?limit={size}", token) is not None
+    assert road.backend() != first
+
+
+def test_what_fails_or_is_given_up_leaves_nothing_behind(road: Road, people: dict[str, User]) -> None:
+    token, address = token_of(people["bob"]), "/api/v1/orders/"
+    with pytest.raises(psycopg.DatabaseError, match="nowhere"):
+        road.runner.run(_asked_of_the_database("SELECT 1 FROM nowhere"))
+    with pytest.raises(TimeoutError):
+        road.runner.run(asyncio.wait_for(_asked_of_the_database("SELECT pg_sleep(1)"), 0.1))
+    for _ in range(2 * fast_pool.MOST):
+        assert compare(road, address, token) is not None
+
+
+async def _asked_of_the_database(sql: str) -> Any:
+    async with fast_pool.connection() as link:
+        return await link.run(sql, {})
 
 
 def test_a_database_that_is_away_is_djangos_to_tell(road: Road, people: dict[str, User], monkeypatch: Any) -> None:

@@ -1,6 +1,8 @@
 """Health, readiness and metrics, with everything there and with the database gone."""
 
 import json
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from quantsite.tests.settings_runs import DEAD_DATABASE, KEYS, run_python
+from quantsite.web.metrics_server import MetricsServer
 
 
 @pytest.mark.embedded
@@ -58,7 +61,7 @@ print(json.dumps({path: [a.status_code, a.content.decode()] for path, a in answe
     for need in ("database", "cache", "broker", "migrations"):
         assert f'quantsite_ready{{need="{need}"}} 0.0' in page
     assert 'quantsite_metric_source_up{source="accounts.alarms.open_alarms"} 0.0' in page
-    assert '"event": "not ready"' in done.stderr
+    assert '"event":"not ready"' in done.stderr
 
 
 @pytest.mark.django_db
@@ -91,3 +94,28 @@ def test_metrics_count_requests_by_route_not_by_address(client: Client) -> None:
 def test_who_may_scrape(settings: Any, token: str, headers: dict[str, str], peer: str, status: int) -> None:
     settings.METRICS_TOKEN = token
     assert Client().get("/metrics", headers=headers, REMOTE_ADDR=peer).status_code == status
+
+
+def test_a_process_without_pages_serves_what_it_counts_itself(settings: Any) -> None:
+    settings.METRICS_TOKEN = "geheim"
+    with MetricsServer(("127.0.0.1", 0)) as server:
+        page = _asked(server, "/metrics", "geheim")
+        others = [
+            _asked(server, "/metrics", "wrong"),
+            _asked(server, "/admin/", "geheim"),
+            _asked(server, "/metrics", "geheim", b"x=1"),
+        ]
+    assert (page[0], [status for status, _text in others]) == (200, [403, 404, 405])
+    assert "quantsite_order_events_contradicting_total 0.0" in page[1]
+    assert "quantsite_metric_source_up" not in page[1]  # what rows say is the web process's to tell
+    assert not any("quantsite_" in text for _status, text in others)
+
+
+def _asked(server: MetricsServer, path: str, token: str, body: bytes | None = None) -> tuple[int, str]:
+    headers = {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()

@@ -39,6 +39,12 @@ def test_both_kinds_of_logger_write_the_same_form(lines: StringIO) -> None:
     assert str(ours["timestamp"]).endswith("Z")
 
 
+def test_what_only_the_standard_library_writes_is_a_line_too(lines: StringIO) -> None:
+    structlog.get_logger("ours").warning("odd", half="\ud83d", large=2**70, seven={7: "days"})
+    (odd,) = entries(lines)
+    assert (odd["half"], odd["large"], odd["seven"]) == ("\ud83d", 2**70, {"7": "days"})
+
+
 def test_one_line_a_request(client: Client, lines: StringIO) -> None:
     client.get("/healthz?token=hunter2", headers={"X-Request-ID": "abcdefgh-line"})
     (line,) = [entry for entry in entries(lines) if entry["logger"] == "quantsite.access"]
@@ -63,6 +69,7 @@ def test_the_line_names_the_user(client: Client, lines: StringIO, ada: object) -
         ("event", "sent Bearer eyJhbGciOi.x to us", "sent Bearer *** to us"),
         ("event", "postgres://desk:hunter2@db:5432/q", "postgres://desk:***@db:5432/q"),
         ("event", "GET /x?token=abc&y=1", "GET /x?token=***&y=1"),
+        ("event", "sent BeArEr.eyJhbGciOi to us", "sent BeArEr.*** to us"),
         ("event", "serving http://0.0.0.0:8000/", "serving http://0.0.0.0:8000/"),
         ("author", "ada", "ada"),
     ],

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.test import Client
 from rest_framework import exceptions
@@ -66,6 +67,8 @@ def answer_to(error: Exception) -> Response:
         (InvalidToken(), 401, "token_not_valid"),
         (exceptions.ValidationError({"fast": ["Too low."]}), 400, "invalid"),
         (ModelValidationError({"capital": ["Too low."]}), 400, "invalid"),
+        (OperationalError("server closed the connection"), 503, "database_away"),
+        (InterfaceError("connection already closed"), 503, "database_away"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )
@@ -90,6 +93,10 @@ def test_a_rule_names_the_refused_fields() -> None:
 
 def test_throttling_says_when_to_come_back() -> None:
     assert answer_to(exceptions.Throttled(wait=7)).headers["Retry-After"] == "7"
+
+
+def test_a_database_that_is_away_says_when_to_come_back() -> None:
+    assert answer_to(OperationalError("gone")).headers["Retry-After"] == "5"
 
 
 def test_an_unforeseen_error_is_not_dressed_up() -> None:

@@ -11,6 +11,7 @@ from celery.contrib.testing.worker import start_worker
 from django.test import AsyncClient, Client
 
 from quantsite.celery import app as project
+from quantsite.testing.patience import SOON
 from quantsite.web import request_id
 
 
@@ -69,7 +70,7 @@ def test_a_task_carries_the_id_of_the_request_that_sent_it(app: Any) -> None:
 
 
 def _wait_for(seen: list[Any], count: int) -> None:
-    deadline = monotonic() + 20
+    deadline = monotonic() + SOON
     while len(seen) < count:
         assert monotonic() < deadline, f"{len(seen)} of {count} tasks ran"
         sleep(0.05)

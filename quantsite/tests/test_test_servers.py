@@ -13,14 +13,16 @@ import pytest
 import redis
 
 from quantsite.testing.binaries import Road, ServerNotFoundError, postgres_folder, redis_program
+from quantsite.testing.patience import SOON
 from quantsite.testing.servers import ROOT, Servers, start
 
 OWNER = """
-import sys, time
+import signal, time
 from quantsite.testing.servers import start
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs in a shell's background is born deaf to it
 servers = start()
 print(servers.guardian.pid, servers.folder, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 pytestmark = pytest.mark.servers
@@ -82,7 +84,7 @@ def test_nothing_is_left_after_the_owner_was_ended(word: signal.Signals) -> None
         folder = Path(address).parent
         assert len(running_below(folder)) >= 2
         owner.send_signal(word)
-        owner.wait()
+        owner.wait(SOON)
     wait_until_gone(int(guardian))
 
     assert not folder.exists()
@@ -121,7 +123,7 @@ def running_below(folder: Path) -> list[str]:
     return found
 
 
-def wait_until_gone(pid: int, seconds: float = 30) -> None:
+def wait_until_gone(pid: int, seconds: float = SOON) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

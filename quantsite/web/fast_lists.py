@@ -7,7 +7,7 @@ a number, a time UTC with ``Z``, what is undefined null.
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
@@ -15,12 +15,15 @@ from urllib.parse import quote_plus
 import orjson
 from rest_framework.utils.urls import replace_query_param
 
-from quantsite.web.fast_reads import PLACE, Answer, FastRead, Link, Question, Row
+from quantsite.web.fast_link import Row, written
+from quantsite.web.fast_reads import PLACE, Answer, FastRead, Link, Question
 from quantsite.web.pagination import NewestFirstCursor
 
 CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 LIMIT = re.compile(r"[1-9]\d{0,5}")
 NUMBER = re.compile(r"[1-9]\d{0,17}")
+BETWEEN = b",\n"
+"""Between two lines: none has a line break in it, for JSON escapes them."""
 
 
 def text(column: str) -> str:
@@ -44,8 +47,8 @@ def flag(column: str) -> str:
 
 
 def day(column: str) -> str:
-    """SQL: a date, or null."""
-    return f"""COALESCE('"' || to_char({column}, 'YYYY-MM-DD') || '"', 'null')"""
+    """SQL: a date, or null; as text it has that form on the connections of ``fast_link``."""
+    return f"""COALESCE('"' || {column}::text || '"', 'null')"""
 
 
 def moment(column: str) -> str:
@@ -58,6 +61,11 @@ def record(fields: Mapping[str, str]) -> str:
     """SQL: a JSON object of values that are JSON already. A null in one of them would make all of it null."""
     pairs = [f"""'{"," if place else "{"}"{name}":' || {value}""" for place, (name, value) in enumerate(fields.items())]
     return " || ".join([*pairs, "'}'"])
+
+
+def lines(column: str) -> str:
+    """SQL: all rows' JSON as one text, in their order; null where there are none."""
+    return f"string_agg({column}, E',\\n')"
 
 
 @dataclass(frozen=True)
@@ -97,9 +105,10 @@ class FastList:
         page = self._page(words)
         if page is None:
             return None
-        chosen = f"""
-            SELECT caller.username, page.line, page.key FROM caller LEFT JOIN page ON TRUE
-            WHERE {self.may} ORDER BY page.key {"DESC" if self.newest_first else "ASC"}"""
+        found = f"""
+            SELECT {lines("line")} AS lines, count(*) AS count, (array_agg(key))[{page.size}] AS key
+            FROM (SELECT * FROM page ORDER BY key {"DESC" if self.newest_first else "ASC"}) page"""
+        chosen = f"SELECT caller.username, lines, count, key FROM caller CROSS JOIN ({found}) found WHERE {self.may}"
         return Question(f"WITH {self.rows(page)} {chosen}", page.values, page.size)
 
     def _page(self, words: Mapping[str, str]) -> "Page | None":
@@ -114,7 +123,7 @@ class FastList:
             value = self._position(given) if name == "cursor" else known.read(given) if known else None
             if value is None:
                 return None
-            values[name] = value
+            values[name] = written(value)
             conditions[name] = known.condition if known else ""
         return Page(size, values, conditions)
 
@@ -126,16 +135,16 @@ class FastList:
             return None
         if name != "p" or not self.key.fullmatch(key):
             return None
-        return int(key) if self.key is NUMBER else key
+        return key
 
-    def _answer(self, question: Question, rows: Sequence[Row], link: Link) -> Answer:
-        size = question.about
-        lines = [line for _name, line, _key in rows[:size] if line is not None]
-        following = b"null"
-        if len(rows) > size:
-            cursor = b64encode(f"p={rows[size - 1][2]}".encode()).decode()
+    def _answer(self, question: Question, row: Row, link: Link) -> Answer:
+        _name, found, count, key = row
+        shown, following = found or b"", b"null"
+        if int(count or 0) > question.about:  # the last line is there to tell that there is one
+            shown = shown[: shown.rindex(BETWEEN)]
+            cursor = b64encode(b"p=%b" % (key or b"")).decode()
             following = orjson.dumps(link.to(quote_plus(cursor)))
-        return Answer(b'{"results":[%b],"next":%b}' % (",".join(lines).encode(), following))
+        return Answer(b'{"results":[%b],"next":%b}' % (shown, following))
 
 
 @dataclass(frozen=True)
@@ -143,7 +152,7 @@ class Page:
     """What of a list is wanted: how many, the values of the query, and the conditions by word."""
 
     size: int
-    values: Mapping[str, Any]
+    values: Mapping[str, bytes]
     conditions: Mapping[str, str]
 
     def where(self, key: str, *, newest_first: bool, without: str = "") -> str:

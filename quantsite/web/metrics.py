@@ -16,6 +16,9 @@ log = structlog.get_logger(__name__)
 Source = Callable[[], Iterable[Metric]]
 
 REGISTRY = CollectorRegistry(auto_describe=False)
+"""What this process counts itself."""
+ROWS = CollectorRegistry(auto_describe=False)
+"""What sources tell, most of them from rows."""
 REQUESTS = Counter(
     "quantsite_http_requests_total", "Requests answered", ["method", "view", "status"], registry=REGISTRY
 )
@@ -78,9 +81,10 @@ def _read(name: str, source: Source) -> list[Metric] | None:
         return None
 
 
-REGISTRY.register(_Sources())
+ROWS.register(_Sources())
 
 
-def exposition() -> tuple[bytes, str]:
-    """The page's body and content type."""
-    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+def exposition(*, rows: bool = True) -> tuple[bytes, str]:
+    """The page's body and content type; without ``rows`` only what this process counts itself."""
+    own = generate_latest(REGISTRY)
+    return own + generate_latest(ROWS) if rows else own, CONTENT_TYPE_LATEST

@@ -23,9 +23,20 @@ FORWARDING_HEADERS = ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "X-Forwarded-
 @require_safe
 def metrics_page(request: HttpRequest) -> HttpResponse:
     """The figures for Prometheus: for the bearer of the token or, where none is set, for this machine only."""
+    return _figures(request, rows=True)
+
+
+@never_cache
+@require_safe
+def process_metrics_page(request: HttpRequest) -> HttpResponse:
+    """The same of what this process counts itself, without what all of them read from rows."""
+    return _figures(request, rows=False)
+
+
+def _figures(request: HttpRequest, *, rows: bool) -> HttpResponse:
     if not may_scrape(request):
         return problem_response(403, "permission_denied", _("You may not do this."), request.path)
-    body, content_type = metrics.exposition()
+    body, content_type = metrics.exposition(rows=rows)
     return HttpResponse(body, content_type=content_type)
 
 

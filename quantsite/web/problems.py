@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as ModelValidationError
 from django.http import Http404, HttpResponse
@@ -14,7 +15,13 @@ from rest_framework.views import set_rollback
 
 from quantsite.common.errors import ConflictError, MissingError, RefusedError, RuleError
 from quantsite.web import request_id
+from quantsite.web.database import DATABASE_AWAY
 from quantsite.web.renderers import ProblemRenderer, dumps
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 5
+"""After so long whoever was told that the database is away may ask again."""
 
 STATUS_OF_RULE: dict[type[RuleError], int] = {RefusedError: 403, MissingError: 404, ConflictError: 409, RuleError: 400}
 
@@ -57,10 +64,8 @@ def _body(error: Exception, path: str) -> dict[str, Any] | None:
     if isinstance(error, RuleError):
         status = next(status for kind, status in STATUS_OF_RULE.items() if isinstance(error, kind))
         return problem(status, error.code, error.text, path, error.fields)
-    if isinstance(error, Http404):
-        return problem(404, "not_found", _("Not found, or not visible to you."), path)
-    if isinstance(error, PermissionDenied):
-        return problem(403, "permission_denied", _("You may not do this."), path)
+    if isinstance(error, (*DATABASE_AWAY, Http404, PermissionDenied)):
+        return _of_django(error, path)
     if isinstance(error, ModelValidationError):
         error = exceptions.ValidationError(error.message_dict if hasattr(error, "error_dict") else error.messages)
     if isinstance(error, exceptions.ValidationError):
@@ -68,6 +73,16 @@ def _body(error: Exception, path: str) -> dict[str, Any] | None:
     if isinstance(error, exceptions.APIException):
         return problem(error.status_code, _code(error), _sentence(error), path)
     return None
+
+
+def _of_django(error: Exception, path: str) -> dict[str, Any]:
+    if isinstance(error, Http404):
+        return problem(404, "not_found", _("Not found, or not visible to you."), path)
+    if isinstance(error, PermissionDenied):
+        return problem(403, "permission_denied", _("You may not do this."), path)
+    log.error("database away", reason=" ".join(str(error).split()))
+    text = _("The database does not answer. Ask again in a moment, for an order by the same client order id.")
+    return problem(503, "database_away", text, path)
 
 
 def flatten(detail: Any, name: str = "") -> dict[str, str]:
@@ -102,7 +117,7 @@ def _sentence(error: exceptions.APIException) -> str:
 
 
 def _headers(error: Exception) -> dict[str, str]:
-    headers = {}
+    headers = {"Retry-After": str(RETRY_SECONDS)} if isinstance(error, DATABASE_AWAY) else {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = str(challenge)
     if (wait := getattr(error, "wait", None)) is not None:

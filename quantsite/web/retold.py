@@ -15,7 +15,7 @@ from typing import Any
 from django.utils.translation import get_language, gettext
 from django.utils.translation.trans_real import translation
 
-from quantsite.common.texts import sentences
+from quantsite.common.texts import respoken, sentences
 
 PLACE = re.compile(r"%\((\w+)\)[\d.]*([sdgfr])|%%")
 LEAST_LETTERS = 12
@@ -62,6 +62,13 @@ def retold(sentence: str) -> str:
     return sentence if not sentence or language.startswith("en") else _retold(sentence, language)
 
 
+def retold_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a stored template for a reader: sentences among them in the language that is active now."""
+    language = get_language() or "en"
+    told = {name: respoken(value) for name, value in values.items()}
+    return told if language.startswith("en") else {name: _told_within(value, language) for name, value in told.items()}
+
+
 @lru_cache(maxsize=SEEN)
 def _retold(sentence: str, language: str) -> str:
     plain = gettext(sentence)
@@ -70,9 +77,15 @@ def _retold(sentence: str, language: str) -> str:
     for template in _templates(language):
         values = template.values(sentence)
         if values is not None:
-            return gettext(template.text) % values
+            return gettext(template.text) % {name: _told_within(value, language) for name, value in values.items()}
     head, stop, tail = sentence.partition(". ")
     return sentences(_retold(f"{head}.", language), _retold(tail, language)) if stop else sentence
+
+
+def _told_within(value: Any, language: str) -> Any:
+    """A value of a sentence; one that is a sentence itself is told again too, single words of people are not."""
+    is_sentence = isinstance(value, str) and (value.endswith(".") or ". " in value)
+    return _retold(value, language) if is_sentence else value
 
 
 @lru_cache(maxsize=4)

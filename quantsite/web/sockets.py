@@ -34,6 +34,7 @@ from rest_framework.settings import api_settings as rest_settings
 from quantsite.common.errors import RuleError
 from quantsite.web import request_id
 from quantsite.web.direct import writer_of
+from quantsite.web.patient import answers_within
 from quantsite.web.renderers import dumps
 from quantsite.web.together import Together
 
@@ -301,12 +302,13 @@ def parse_message(raw: str | bytes) -> dict[str, Any]:
 
 
 class SocketContextMiddleware:
-    """Gives each connection a request id of its own in the log's context."""
+    """Gives each connection a request id of its own in the log's context, and no endless patience with the database."""
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> Any:
         """Bind the id for as long as the connection lives."""
-        with structlog.contextvars.bound_contextvars(**{request_id.CONTEXT_KEY: request_id.new()}):
+        named = structlog.contextvars.bound_contextvars(**{request_id.CONTEXT_KEY: request_id.new()})
+        with named, answers_within(settings.DB_ANSWER_SECONDS):
             return await self.inner(scope, receive, send)

@@ -13,6 +13,11 @@ class Form(StrEnum):
     PLAIN = "plain"
 
 
+ANY_LEGS = 0
+"""The ``legs`` of a strategy that trades as many instruments at once as it is given."""
+
+LEAST_OF_MANY = 2
+
 _METHODS = {Form.TARGET: ("target_positions",), Form.EVENT: ("on_wake",), Form.PLAIN: ("on_market_data", "on_bars")}
 
 
@@ -30,6 +35,11 @@ def forms(cls: type[BaseStrategy]) -> tuple[Form, ...]:
     """The forms in which a host can run the class: its own, and the plain one in any case."""
     own = own_forms(cls)
     return own if not own or Form.PLAIN in own else (*own, Form.PLAIN)
+
+
+def fits(legs: int, count: int) -> bool:
+    """Whether one strategy of so many ``legs`` trades ``count`` instruments; 0 legs are any number from two on."""
+    return count >= LEAST_OF_MANY if legs == ANY_LEGS else count == legs
 
 
 def takes_ticks(cls: type[BaseStrategy]) -> bool:

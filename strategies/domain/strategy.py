@@ -160,8 +160,8 @@ class Desk(Protocol):
 
 
 class BaseStrategy(ABC):
-    """One strategy on one instrument (or on ``legs`` of them). A subclass names itself, declares ``Parameters``
-    and implements at least one of the forms.
+    """One strategy on one instrument, or on ``legs`` of them together. A subclass names itself, declares
+    ``Parameters`` and implements at least one of the forms.
 
     In the plain form the runner calls :meth:`on_market_data` for every bar, then :meth:`generate_signals`; the
     last signal given is the target that holds until the next one. With several legs it calls :meth:`on_bars`
@@ -170,6 +170,7 @@ class BaseStrategy(ABC):
 
     name: ClassVar[str] = ""
     legs: ClassVar[int] = 1
+    """The instruments that it trades at once; 0 is any number from two on, as many as ``on_bars`` is given."""
     wakes: ClassVar[frozenset[WakeKind]] = frozenset({WakeKind.START})
     """Of an event strategy: the kinds that it wants to be called for."""
     Parameters: ClassVar[type[StrategyParameters]] = StrategyParameters

@@ -20,6 +20,7 @@ from trading.domain.account_document import (
     write_position,
     write_terms,
 )
+from trading.domain.account_exposure import Exposure, exposure_of, lots_of
 from trading.domain.account_fills import BookedFill, booked_fills
 from trading.domain.account_orders import (
     BookOrder,
@@ -45,18 +46,21 @@ from trading.domain.account_working import (
     Frozen,
     WorkingOrder,
     WorkingOrders,
+    WorkingPart,
     freeze_order,
     frozen_again,
     side_volume,
 )
 from trading.domain.balance import Funds, ProfitAlgorithm
-from trading.domain.freeze import FreezeSetting, freeze_setting_on
+from trading.domain.freeze import freeze_setting_on
 from trading.domain.ledger import Ledger, Terms
 from trading.domain.margin import MarginPriceType
-from trading.domain.offsets import Direction, Offset, OffsetSetting, Side, lots_hit, setting_on
+from trading.domain.offsets import Direction, Offset, Side, lots_hit, setting_on
 
 __all__ = ["AccountBook", "BookedFill", "BrokerTerms", "Frozen"]
 
+NOTHING = SideVolume(0, 0, 0, 0)
+"""What an opening closes."""
 DUST = 1e-6
 """Yuan by which a sum of floats may be short and still suffice."""
 
@@ -76,8 +80,7 @@ class _Trading:
 
     exchange: str
     day: date
-    offsets: OffsetSetting
-    freezing: FreezeSetting
+    rules: FreezeRules
 
 
 class AccountBook:
@@ -91,20 +94,25 @@ class AccountBook:
         self._ledger.funds.include_close_profit = broker.include_close_profit
         self._trading: dict[str, _Trading] = {}
         self._working = WorkingOrders()
+        self._held: dict[str, tuple[int, int]] = {}  # lots long and short, as far as somebody has asked since a fill
 
     def set_terms(self, instrument: str, exchange: str, day: date, terms: Terms) -> None:
         """Trade ``instrument`` on these terms from trading day ``day`` on."""
-        self._trading[instrument] = _Trading(exchange, day, setting_on(exchange, day), freeze_setting_on(day))
+        rules = FreezeRules(setting_on(exchange, day), freeze_setting_on(day), self.broker.margin_price_type)
+        self._trading[instrument] = _Trading(exchange, day, rules)
+        self._working.moved.add(instrument)
         self._ledger.set_terms(instrument, terms)
 
     def mark(self, instrument: str, last: float, average: float = math.nan) -> None:
         """Mark at the last price; NaN leaves the mark (and the average) as it was. ``KeyError`` without terms."""
         if not math.isnan(last):
             self._ledger.mark(instrument, last, average)
+            self._working.moved.add(instrument)
 
     def set_pre_settlement(self, instrument: str, price: float) -> None:
         """The previous settlement price as the exchange tells it. ``KeyError`` without terms."""
         self._ledger.set_pre_settlement(instrument, price)
+        self._working.moved.add(instrument)
 
     def deposit(self, amount: float) -> None:
         """Money in, in yuan. Raises ``RuleError`` ``amount_not_positive``."""
@@ -150,18 +158,36 @@ class AccountBook:
         """What is left of an order to be filled, in the order in which fills use it up; empty when not working."""
         return self._working.parts_of(order_id)
 
+    def take_moved(self) -> set[str]:
+        """The instruments whose :meth:`exposure` may have changed since this was asked last; for one asker only."""
+        moved, self._working.moved = self._working.moved, set()
+        return moved
+
+    def exposure(self, instrument: str) -> Exposure:
+        """What is held or on order of an instrument whose terms have been set; ``KeyError`` otherwise."""
+        position, working = self._ledger.position(instrument), self._working
+        held = self._held.get(instrument)
+        if held is None:
+            held = self._held[instrument] = lots_of(position)
+        return exposure_of(position, held, working.on_order(instrument), working.openings(instrument))
+
+    def opening_need(self, order: BookOrder) -> Frozen:
+        """What an opening would hold back. Raises ``RuleError`` ``terms_unknown``, ``price_unknown``."""
+        self._trading_of(order.instrument)
+        return self._freeze(order, (Part(Offset.OPEN, order.volume),)).frozen
+
     def place(self, order: BookOrder) -> tuple[Part, ...]:
         """Freeze what the order needs and return the parts that the exchange gets, older lots first.
 
         Raises ``RuleError``: ``terms_unknown``; ``insufficient_funds`` for an opening, never for a close;
         ``close_exceeds_position``; ``price_unknown`` where nothing tells at which price to freeze.
         """
-        offsets = self._trading_of(order.instrument).offsets
+        offsets = self._trading_of(order.instrument).rules.offsets
         opens = order.offset == Offset.OPEN
         parts = (Part(Offset.OPEN, order.volume),) if opens else closing_parts(order, self._closed(order), offsets)
         working = self._freeze(order, parts)
         if opens:
-            needed = sum(part.freeze.margin + part.freeze.commission for part in working.parts)
+            needed = sum(working.frozen)
             available = self.funds.available
             if needed > available + DUST:
                 raise funds_short(order.volume, needed, available)
@@ -184,20 +210,24 @@ class AccountBook:
         """
         self._working.release(order_id, keep)
 
-    def fill(self, order_id: int, price: float, volume: int, at: int, trading_day: int) -> list[BookedFill]:
+    def demand_fill(self, order_id: int, volume: int, offset: Offset | None = None) -> None:
+        """Raise ``RuleError`` as :meth:`fill` would, for a fill that could not be booked; change nothing."""
+        self._met(order_id, volume, offset)
+
+    def fill(  # noqa: PLR0917 - the columns of a fill
+        self, order_id: int, price: float, volume: int, at: int, trading_day: int, offset: Offset | None = None
+    ) -> list[BookedFill]:
         """Book a fill of a working order, whatever the funds say; one row for each kind of lot that it touched.
 
-        ``at`` in ns UTC, ``trading_day`` in days since the epoch. Raises ``RuleError``: ``unknown_order``;
-        ``fill_exceeds_order``; ``close_exceeds_position`` where fills from elsewhere have taken the lots.
+        ``at`` in ns UTC, ``trading_day`` in days since the epoch; ``offset`` is the flag it was traded under, where the
+        order has several. Raises ``RuleError``: ``unknown_order``; ``fill_exceeds_order``; ``close_exceeds_position``
+        where fills from elsewhere have taken the lots.
         """
-        working, met = self._working.meeting(order_id, volume)
-        order = working.order
-        if order.offset != Offset.OPEN:
-            wanted = (Part(part.offset, taken) for part, taken in met)
-            check_reach(order, wanted, self._closed(order), self._trading[order.instrument].offsets)
-        booked = []
+        working, met = self._met(order_id, volume, offset)
+        order, booked = working.order, []
         for part, taken in met:
-            booked += self._book(order.instrument, order.direction, part.offset, price, taken, at, trading_day)
+            flag = part.offset if offset is None else offset
+            booked += self._book(order.instrument, order.direction, flag, price, taken, at, trading_day)
             part.freeze.release(taken)
         self._working.drop_if_done(working)
         return booked
@@ -221,7 +251,7 @@ class AccountBook:
 
     def volumes(self, instrument: str, side: Side) -> SideVolume:
         """Lots held on a side, and those held back by working closes. ``RuleError`` ``terms_unknown``."""
-        setting = self._trading_of(instrument).offsets
+        setting = self._trading_of(instrument).rules.offsets
         return side_volume(self._ledger.position(instrument), side, self._working.closings(instrument, side), setting)
 
     def positions(self, instruments: Iterable[str] | None = None) -> list[PositionFigures]:
@@ -242,6 +272,10 @@ class AccountBook:
             if self._ledger.position(instrument).lots(side)
         ]
 
+    def terms(self, instrument: str) -> Terms:
+        """What an instrument costs here; ``KeyError`` where no terms have been set."""
+        return self._ledger.terms(instrument)
+
     def settle(self, prices: Mapping[str, float]) -> DayStatement:
         """End the trading day at these settlement prices, one for every instrument held, and return its statement.
 
@@ -257,6 +291,7 @@ class AccountBook:
             self._ledger.mark(code, prices[code])
         rows, day = self.positions(), replace(self.funds)
         self._ledger.settle(prices)
+        self._working.moved.update(self.known)
         by_trade, self.close_profit_by_trade = self.close_profit_by_trade, 0.0
         carried = (replace(row, margin=self._ledger.side_margin(row.instrument, row.side)) for row in rows)
         return DayStatement.between(day, self.funds, by_trade, carried)
@@ -268,6 +303,7 @@ class AccountBook:
         last day of such a contract is settled the same way.
         """
         self._ledger.expire(instrument)
+        self._moved(instrument)
 
     def to_document(self) -> Document:
         """Lots, prices, terms and the day's entries, JSON-able; working orders are left out."""
@@ -299,11 +335,27 @@ class AccountBook:
             read_position(row["position"], book._ledger.position(code))
         return book
 
+    def _met(
+        self, order_id: int, volume: int, offset: Offset | None
+    ) -> tuple[WorkingOrder, list[tuple[WorkingPart, int]]]:
+        """The order and the parts that a fill meets. Raises ``RuleError`` where it cannot be booked."""
+        working, met = self._working.meeting(order_id, volume, offset)
+        order = working.order
+        if order.offset != Offset.OPEN:
+            wanted = (Part(part.offset if offset is None else offset, taken) for part, taken in met)
+            check_reach(order, wanted, self._closed(order), self._trading[order.instrument].rules.offsets)
+        return working, met
+
     def _trading_of(self, instrument: str) -> _Trading:
         trading = self._trading.get(instrument)
         if trading is None:
             raise no_terms(instrument)
         return trading
+
+    def _moved(self, instrument: str) -> None:
+        """Lots come or go."""
+        self._working.moved.add(instrument)
+        self._held.pop(instrument, None)
 
     def _closed(self, order: BookOrder) -> SideVolume:
         """The side that the order closes, or would."""
@@ -317,8 +369,8 @@ class AccountBook:
             parts,
             self._ledger.terms(code),
             self._ledger.position(code),
-            closed=self._closed(order),
-            rules=FreezeRules(trading.offsets, trading.freezing, self.broker.margin_price_type),
+            closed=NOTHING if order.offset == Offset.OPEN else self._closed(order),
+            rules=trading.rules,
         )
 
     def _book(  # noqa: PLR0917 - the columns of a fill
@@ -331,11 +383,12 @@ class AccountBook:
         at: int,
         trading_day: int,
     ) -> list[BookedFill]:
+        self._moved(instrument)
         if offset == Offset.OPEN:
             side = opened_side(direction)
             paid = self._ledger.open(instrument, side, price, float(volume), at=at, trading_day=trading_day)
             return [BookedFill(direction, offset, price, volume, paid, 0.0, 0.0)]
-        choice = lots_hit(offset, self._trading[instrument].offsets)
+        choice = lots_hit(offset, self._trading[instrument].rules.offsets)
         closings = self._ledger.close(instrument, closed_side(direction), price, float(volume), choice)
         for closing in closings:
             self.close_profit_by_trade += closing.lot.profit_by_trade

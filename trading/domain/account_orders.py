@@ -1,7 +1,6 @@
 """An order as an account sees it, and how a close is split over the lots that are free."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from quantsite.common.errors import RuleError
@@ -10,8 +9,7 @@ from trading.domain.offsets import Direction, LotChoice, Offset, OffsetSetting, 
 from trading.domain.order import OrderType
 
 
-@dataclass(frozen=True, slots=True)
-class BookOrder:
+class BookOrder(NamedTuple):
     """An order as the account sees it. ``offset`` ``None`` leaves the closing flags to the platform (``auto``).
 
     ``price`` is NaN for an order without a limit; ``upper_limit`` and ``lower_limit`` are the day's price limits, NaN
@@ -118,13 +116,13 @@ def closing_parts(order: BookOrder, volumes: SideVolume, setting: OffsetSetting)
 def check_reach(order: BookOrder, met: Iterable[Part], volumes: SideVolume, setting: OffsetSetting) -> None:
     """Raise ``RuleError`` ``close_exceeds_position`` unless every part of a split fill finds its lots.
 
-    Fills from elsewhere may have taken them; a fill is booked wholly or not at all. A close that is not split is one
-    booking, which the ledger refuses by itself.
+    Fills from elsewhere may have taken them; a fill is booked wholly or not at all.
     """
     wanted = dict.fromkeys(LotChoice, 0)
     for part in met:
         wanted[lots_hit(part.offset, setting)] += part.volume
-    if wanted[LotChoice.TODAY_ONLY] > volumes.today or wanted[LotChoice.YESTERDAY_ONLY] > volumes.yesterday:
+    short = wanted[LotChoice.TODAY_ONLY] > volumes.today or wanted[LotChoice.YESTERDAY_ONLY] > volumes.yesterday
+    if short or sum(wanted.values()) > volumes.held:
         raise _exceeds(order, volumes, volumes.held)
 
 

@@ -39,11 +39,6 @@ class PositionFigures:
         """Lots held back by working closes."""
         return self.frozen_today + self.frozen_yesterday
 
-    @property
-    def closable(self) -> int:
-        """Lots that a new order may still close."""
-        return max(self.volume - self.frozen, 0)
-
 
 def figures_of(instrument: str, side: Side, position: Position, volumes: SideVolume, margin: float) -> PositionFigures:
     """The figures of a side that holds lots."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from trading.domain.account_orders import BookOrder, Part, SideVolume, closed_side, offsets_paid, opened_side
 from trading.domain.account_refusals import fill_too_large, no_price, not_working
+from trading.domain.exact_sum import ExactSum
 from trading.domain.freeze import (
     Freeze,
     FreezeSetting,
@@ -18,8 +19,28 @@ from trading.domain.freeze import (
 )
 from trading.domain.ledger import Terms
 from trading.domain.margin import MarginPriceType
-from trading.domain.offsets import LotChoice, Offset, OffsetSetting, Side, lots_hit
+from trading.domain.offsets import Direction, LotChoice, Offset, OffsetSetting, Side, lots_hit
 from trading.domain.position import Position
+
+
+class Frozen(NamedTuple):
+    """What is held back, in yuan."""
+
+    margin: float
+    commission: float
+
+
+NOTHING_FROZEN = Frozen(0.0, 0.0)
+
+
+class OnOrder(NamedTuple):
+    """Lots of an instrument that working openings may add to each side."""
+
+    long: int
+    short: int
+
+
+NONE_ON_ORDER = OnOrder(0, 0)
 
 
 @dataclass(slots=True)
@@ -36,15 +57,31 @@ class WorkingOrder:
 
     order: BookOrder
     parts: list[WorkingPart] = field(default_factory=list)
+    counted: Frozen = NOTHING_FROZEN
+    """What of it is in the account's sum."""
+    counted_left: int = 0
+    """The lots of it that the account's lots on order have in them; a close has none."""
 
     @property
     def left(self) -> int:
         """Lots not filled yet."""
-        return sum(part.freeze.volume for part in self.parts)
+        left = 0
+        for part in self.parts:  # asked for each working order again and again: a generator takes twice as long
+            left += part.freeze.volume
+        return left
 
-    def met_by(self, volume: int) -> Iterator[tuple[WorkingPart, int]]:
-        """Which parts a fill of ``volume`` lots meets, and how much of each."""
-        for part in self.parts:
+    @property
+    def frozen(self) -> Frozen:
+        """What all its parts hold back."""
+        if len(self.parts) == 1:
+            freeze = self.parts[0].freeze
+            return Frozen(freeze.margin, freeze.commission)
+        freezes = [part.freeze for part in self.parts]
+        return Frozen(math.fsum([each.margin for each in freezes]), math.fsum([each.commission for each in freezes]))
+
+    def met_by(self, volume: int, offset: Offset | None = None) -> Iterator[tuple[WorkingPart, int]]:
+        """Which parts a fill of ``volume`` lots meets, and how much of each; with an ``offset`` that part first."""
+        for part in sorted(self.parts, key=lambda each: each.offset != offset) if offset is not None else self.parts:
             taken = min(volume, part.freeze.volume)
             if taken:
                 yield part, taken
@@ -56,13 +93,6 @@ class WorkingOrder:
             taken = min(volume, part.freeze.volume)
             part.freeze.release(taken)
             volume -= taken
-
-
-class Frozen(NamedTuple):
-    """What is held back, in yuan."""
-
-    margin: float
-    commission: float
 
 
 def frozen_again(order: BookOrder, parts: Sequence[Part], frozen: Frozen) -> WorkingOrder:
@@ -81,8 +111,13 @@ class WorkingOrders:
     """Those orders of one account that hold something back, by id, oldest first."""
 
     def __init__(self) -> None:
+        self.moved: set[str] = set()
+        """Instruments in which orders have come, filled or gone; whoever looks after them empties it."""
         self._orders: dict[int, WorkingOrder] = {}
+        self._by_code: dict[str, dict[int, WorkingOrder]] = {}
         self._closings: dict[tuple[str, Side], dict[int, WorkingOrder]] = {}
+        self._on_order: dict[str, OnOrder] = {}
+        self._margin, self._commission = ExactSum(), ExactSum()
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -91,13 +126,13 @@ class WorkingOrders:
 
     @property
     def frozen(self) -> Frozen:
-        """What all of them hold back: summed each time, so that nothing is left over when the last one ends."""
-        return _sum(self._orders.values())
+        """What all of them hold back; nothing is left over of those that have ended."""
+        return Frozen(self._margin.value, self._commission.value)
 
     def frozen_by(self, order_id: int) -> Frozen:
         """What one order holds back; nothing for one that does not work."""
         working = self._orders.get(order_id)
-        return _sum([working] if working else [])
+        return working.frozen if working else NOTHING_FROZEN
 
     def parts_of(self, order_id: int) -> tuple[Part, ...]:
         """What is left of an order to be filled, in the order in which fills use it up; empty when not working."""
@@ -108,6 +143,14 @@ class WorkingOrders:
             else ()
         )
 
+    def openings(self, instrument: str) -> Iterator[WorkingOrder]:
+        """The opening orders in an instrument."""
+        return (each for each in self._by_code.get(instrument, {}).values() if each.order.offset is Offset.OPEN)
+
+    def on_order(self, instrument: str) -> OnOrder:
+        """What the opening orders in an instrument have left to be filled."""
+        return self._on_order.get(instrument, NONE_ON_ORDER)
+
     def closings(self, instrument: str, side: Side) -> Collection[WorkingOrder]:
         """The closing orders against one side."""
         return self._closings.get((instrument, side), {}).values()
@@ -116,10 +159,14 @@ class WorkingOrders:
         """One more order; its id is new."""
         order = working.order
         self._orders[order.order_id] = working
+        self._by_code.setdefault(order.instrument, {})[order.order_id] = working
+        self._count(working)
         if order.offset != Offset.OPEN:
             self._closings.setdefault(_closed(order), {})[order.order_id] = working
 
-    def meeting(self, order_id: int, volume: int) -> tuple[WorkingOrder, list[tuple[WorkingPart, int]]]:
+    def meeting(
+        self, order_id: int, volume: int, offset: Offset | None = None
+    ) -> tuple[WorkingOrder, list[tuple[WorkingPart, int]]]:
         """The order that a fill of ``volume`` lots belongs to, and how much of which parts it takes.
 
         Raises ``RuleError`` ``unknown_order``, ``fill_exceeds_order``.
@@ -129,7 +176,7 @@ class WorkingOrders:
             raise not_working(order_id)
         if not 0 < volume <= working.left:
             raise fill_too_large(order_id, volume, working.left)
-        return working, list(working.met_by(volume))
+        return working, list(working.met_by(volume, offset))
 
     def release(self, order_id: int, keep: int) -> None:
         """Let go of all but ``keep`` lots; nothing to do for an order that does not work."""
@@ -139,13 +186,29 @@ class WorkingOrders:
             self.drop_if_done(working)
 
     def drop_if_done(self, working: WorkingOrder) -> None:
-        """Forget the order if nothing of it is left."""
+        """Forget the order if nothing of it is left; it holds back less than before."""
         order = working.order
+        self._count(working)
         if working.left:
             return
         del self._orders[order.order_id]
+        del self._by_code[order.instrument][order.order_id]
         if order.offset != Offset.OPEN:
             del self._closings[_closed(order)][order.order_id]
+
+    def _count(self, working: WorkingOrder) -> None:
+        """The order has come, or some of it has gone: the sums take the difference."""
+        order, frozen, before = working.order, working.frozen, working.counted
+        self.moved.add(order.instrument)
+        self._margin.change(before.margin, frozen.margin)
+        self._commission.change(before.commission, frozen.commission)
+        working.counted = frozen
+        if order.offset is Offset.OPEN:
+            more = working.left - working.counted_left
+            working.counted_left += more
+            long, short = self.on_order(order.instrument)
+            buys = order.direction is Direction.BUY
+            self._on_order[order.instrument] = OnOrder(long + more, short) if buys else OnOrder(long, short + more)
 
 
 def side_volume(
@@ -202,15 +265,6 @@ def freeze_order(
         commission = frozen_commission(limit, volume, terms.multiplier, terms.fees, paid)
         working.parts.append(WorkingPart(offset, Freeze(volume, margin, commission)))
     return working
-
-
-def _sum(orders: Iterable[WorkingOrder]) -> Frozen:
-    margin = commission = 0.0
-    for working in orders:
-        for part in working.parts:
-            margin += part.freeze.margin
-            commission += part.freeze.commission
-    return Frozen(margin, commission)
 
 
 def _closed(order: BookOrder) -> tuple[str, Side]:

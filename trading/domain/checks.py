@@ -84,8 +84,11 @@ def types_taken(exchange: str) -> frozenset[OrderType]:
     return ORDER_TYPES.get(exchange, _LIMITED) | {OrderType.STOP}
 
 
-def static_reason(order: Draft, facts: ContractFacts, day: date) -> Reason | None:
-    """The first reason against the order, ``None`` where there is none. ``day`` is the trading day."""
+def static_reason(order: Draft, facts: ContractFacts, day: date | None) -> Reason | None:
+    """The first reason against the order, ``None`` where there is none.
+
+    ``day`` is the trading day, ``None`` where no market tells it: whether the contract lives is not asked then.
+    """
     for rule in _RULES:
         reason = rule(order, facts, day)
         if reason is not None:
@@ -93,7 +96,7 @@ def static_reason(order: Draft, facts: ContractFacts, day: date) -> Reason | Non
     return None
 
 
-def _not_supported(_order: Draft, facts: ContractFacts, _day: date) -> Reason | None:
+def _not_supported(_order: Draft, facts: ContractFacts, _day: date | None) -> Reason | None:
     """Options, combinations and spliced series are not traded here."""
     if facts.kind != InstrumentKind.FUTURE:
         text = say("%(code)s is a continuous series: trade one of its contracts.", code=facts.code)
@@ -106,7 +109,9 @@ def _not_supported(_order: Draft, facts: ContractFacts, _day: date) -> Reason | 
     return None
 
 
-def _out_of_life(_order: Draft, facts: ContractFacts, day: date) -> Reason | None:
+def _out_of_life(_order: Draft, facts: ContractFacts, day: date | None) -> Reason | None:
+    if day is None:
+        return None
     if facts.expires is not None and day > facts.expires:
         text = say("%(code)s expired on %(last)s.", code=facts.code, last=facts.expires)
         return Reason("instrument_expired", text, "instrument")
@@ -116,7 +121,7 @@ def _out_of_life(_order: Draft, facts: ContractFacts, day: date) -> Reason | Non
     return None
 
 
-def _unknown_word(order: Draft, _facts: ContractFacts, _day: date) -> Reason | None:
+def _unknown_word(order: Draft, _facts: ContractFacts, _day: date | None) -> Reason | None:
     words = {
         "direction": (order.direction, DIRECTIONS),
         "offset": (order.offset, OFFSETS),
@@ -129,7 +134,7 @@ def _unknown_word(order: Draft, _facts: ContractFacts, _day: date) -> Reason | N
     return None
 
 
-def _type_not_taken(order: Draft, facts: ContractFacts, _day: date) -> Reason | None:
+def _type_not_taken(order: Draft, facts: ContractFacts, _day: date | None) -> Reason | None:
     taken = types_taken(facts.exchange)
     if order.type in taken:
         return None
@@ -142,7 +147,7 @@ def _type_not_taken(order: Draft, facts: ContractFacts, _day: date) -> Reason | 
     return Reason("type_not_taken", sentences(text, did_you_mean(likely)), "type")
 
 
-def _price_missing(order: Draft, _facts: ContractFacts, _day: date) -> Reason | None:
+def _price_missing(order: Draft, _facts: ContractFacts, _day: date | None) -> Reason | None:
     needs_price = order.type in _LIMITED
     if needs_price and math.isnan(order.price):
         return Reason("price_missing", say("A %(type)s order needs a price.", type=order.type), "price")
@@ -151,7 +156,7 @@ def _price_missing(order: Draft, _facts: ContractFacts, _day: date) -> Reason | 
     return None
 
 
-def _price_superfluous(order: Draft, _facts: ContractFacts, _day: date) -> Reason | None:
+def _price_superfluous(order: Draft, _facts: ContractFacts, _day: date | None) -> Reason | None:
     if order.type in {OrderType.MARKET, OrderType.BEST} and not math.isnan(order.price):
         text = say("A %(type)s order takes no price: leave it out, or place a limit order.", type=order.type)
         return Reason("price_superfluous", text, "price")
@@ -161,7 +166,7 @@ def _price_superfluous(order: Draft, _facts: ContractFacts, _day: date) -> Reaso
     return None
 
 
-def _price_unsound(order: Draft, facts: ContractFacts, _day: date) -> Reason | None:
+def _price_unsound(order: Draft, facts: ContractFacts, _day: date | None) -> Reason | None:
     for field, price in (("price", order.price), ("stop_price", order.stop_price)):
         if math.isnan(price):
             continue
@@ -175,7 +180,7 @@ def _price_unsound(order: Draft, facts: ContractFacts, _day: date) -> Reason | N
     return None
 
 
-def _volume_out_of_bounds(order: Draft, facts: ContractFacts, _day: date) -> Reason | None:
+def _volume_out_of_bounds(order: Draft, facts: ContractFacts, _day: date | None) -> Reason | None:
     least, most = _volume_bounds(order, facts)
     if least <= order.volume and (most is None or order.volume <= most):
         return None
@@ -198,7 +203,7 @@ def _volume_bounds(order: Draft, facts: ContractFacts) -> tuple[int, int | None]
     return max(least, 1), facts.max_market_volume if at_market else facts.max_limit_volume
 
 
-_RULES: tuple[Callable[[Draft, ContractFacts, date], Reason | None], ...] = (
+_RULES: tuple[Callable[[Draft, ContractFacts, date | None], Reason | None], ...] = (
     _not_supported,
     _out_of_life,
     _unknown_word,

@@ -43,11 +43,15 @@ class Triggered(Event, frozen=True, kw_only=True, gc=False, tag="triggered"):
 
 
 class Traded(Event, frozen=True, kw_only=True, gc=False, tag="traded"):
-    """One fill; ``trade_id`` is unique within the order."""
+    """One fill; ``trade_id`` is unique within the order.
+
+    ``offset`` (a value of ``Offset``) tells which of the order's parts it is of; ``None``: they are filled in turn.
+    """
 
     trade_id: str
     price: float
     volume: int
+    offset: int | None = None
 
 
 class CancelRequested(Event, frozen=True, kw_only=True, gc=False, tag="cancel_requested"):
@@ -55,9 +59,10 @@ class CancelRequested(Event, frozen=True, kw_only=True, gc=False, tag="cancel_re
 
 
 class CancelRefused(Event, frozen=True, kw_only=True, gc=False, tag="cancel_refused"):
-    """The request failed; the order stays as it was."""
+    """The request failed; the order stays as it was. ``text``: the refuser's own words."""
 
     reason_code: str = ""
+    text: str = ""
 
 
 class Cancelled(Event, frozen=True, kw_only=True, gc=False, tag="cancelled"):
@@ -65,6 +70,7 @@ class Cancelled(Event, frozen=True, kw_only=True, gc=False, tag="cancelled"):
 
     traded: int | None = None
     reason_code: str = ""
+    text: str = ""
 
 
 class Expired(Event, frozen=True, kw_only=True, gc=False, tag="expired"):
@@ -88,9 +94,10 @@ class InDoubt(Event, frozen=True, kw_only=True, gc=False, tag="in_doubt"):
 
 
 class NotSent(Event, frozen=True, kw_only=True, gc=False, tag="not_sent"):
-    """It is certain that the exchange never got it; ``reason`` is a code."""
+    """It is certain that the exchange never got it; ``reason`` is a code, ``text`` for people."""
 
     reason: str = ""
+    text: str = ""
 
 
 AnyEvent = (

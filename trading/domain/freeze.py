@@ -49,18 +49,20 @@ def limit_of(direction: Direction, prices: OrderPrices) -> float:
     Where the day's price limits are not known either, the last price or the previous settlement has to do; NaN where
     nothing is known at all.
     """
+    if prices.limit == prices.limit:  # not NaN: nearly every order has one
+        return prices.limit
     at_limit = prices.upper_limit if direction == Direction.BUY else prices.lower_limit
-    return _first_known((prices.limit, at_limit, prices.last, prices.pre_settlement))
+    return _first_known((at_limit, prices.last, prices.pre_settlement))
 
 
 def freeze_price(
     direction: Direction, prices: OrderPrices, price_type: MarginPriceType, setting: FreezeSetting
 ) -> float:
     """The price that an opening's margin is frozen at; NaN where no price is known at all."""
-    limit = limit_of(direction, prices)
-    if price_type in setting.at_pre_settlement:
-        return _first_known((prices.pre_settlement, limit))
-    return limit
+    settled = prices.pre_settlement
+    if price_type in setting.at_pre_settlement and not math.isnan(settled):
+        return settled
+    return limit_of(direction, prices)
 
 
 def frozen_margin(price: float, volume: int, multiplier: float, margins: MarginRates, side: Side) -> float:
@@ -70,7 +72,7 @@ def frozen_margin(price: float, volume: int, multiplier: float, margins: MarginR
 
 def frozen_commission(price: float, volume: int, multiplier: float, fees: FeeRates, offsets: Iterable[Offset]) -> float:
     """Commission in yuan, the dearest of the rates that the fill may pay."""
-    return max(commission(price, volume, multiplier, *fee_pair(fees, offset)) for offset in offsets)
+    return max([commission(price, volume, multiplier, *fee_pair(fees, offset)) for offset in offsets])
 
 
 @dataclass(slots=True)

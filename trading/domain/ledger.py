@@ -48,6 +48,10 @@ class Figures(NamedTuple):
     short_margin: float
 
 
+MOVING = frozenset({MarginPriceType.LAST, MarginPriceType.AVERAGE})
+"""Under these every price moves the margin of today's lots."""
+
+
 class Ledger:
     """Funds and positions of one account, kept fill by fill and settled day by day."""
 
@@ -57,18 +61,26 @@ class Ledger:
         self._positions: dict[str, Position] = {}
         self._terms: dict[str, Terms] = {}
         self._figures: dict[str, Figures] = {}
+        self._profits: dict[str, float] = {}
+        self._charged: dict[str, float] = {}  # what an instrument that stands alone is charged
+        self._group_of: dict[str, str] = {}  # '' for one that stands alone
+        self._members: dict[str, list[str]] = {}  # of a group, in the order of their first terms
+        self._charged_groups: dict[str, float] = {}
         self._stale: set[str] = set()  # instruments whose figures are computed when somebody looks
+        self._marked: set[str] = set()  # those of which only the profit is
 
     @property
     def funds(self) -> Funds:
         """The account's entries, with position profit and margin as of now: ask again after a mark or a fill."""
-        if self._stale:
+        if self._stale or self._marked:
             self._refresh()
         return self._funds
 
     def set_terms(self, instrument: str, terms: Terms) -> Position:
         """Trade ``instrument`` on these terms from now on; returns its position (made empty when new)."""
         self._terms[instrument] = terms
+        self._profits.setdefault(instrument, 0.0)
+        self._charged.setdefault(instrument, 0.0)
         self._stale.add(instrument)
         return self._positions.setdefault(instrument, Position(terms.multiplier))
 
@@ -88,10 +100,12 @@ class Ledger:
     def mark(self, instrument: str, price: float, average: float = math.nan) -> None:
         """Mark the position at the last price; an ``average`` that is given is the day's (for its margin price)."""
         position = self._positions[instrument]
+        if position.last == price and (math.isnan(average) or position.average == average):
+            return
         position.last = price
         if not math.isnan(average):
             position.average = average
-        self._stale.add(instrument)
+        (self._stale if self.margin_price_type in MOVING else self._marked).add(instrument)
 
     def set_pre_settlement(self, instrument: str, price: float) -> None:
         """The previous settlement price as the exchange tells it; the lots keep the base they were carried at."""
@@ -166,21 +180,40 @@ class Ledger:
                 self._stale.add(code)
 
     def _refresh(self) -> None:
-        position_profit = charged = 0.0
-        groups: dict[str, tuple[float, float]] = {}
-        for code, terms in self._terms.items():
-            figures = self._figures_of(code)
-            position_profit += figures.position_profit
-            if terms.larger_side and terms.margin_group:
-                long, short = groups.get(terms.margin_group, (0.0, 0.0))
-                groups[terms.margin_group] = (long + figures.long_margin, short + figures.short_margin)
-            else:
-                charged += charged_margin(figures.long_margin, figures.short_margin, terms.larger_side)
-        for long, short in groups.values():
-            charged += charged_margin(long, short, larger_side=True)
-        self._funds.position_profit = position_profit
-        self._funds.margin = charged
+        """Compute what is stale; the sums are those over every instrument, in the order of their first terms."""
+        for code in self._marked - self._stale:
+            figures = Figures(self._positions[code].position_profit(), *self._figures[code][1:])
+            self._figures[code], self._profits[code] = figures, figures.position_profit
+        self._marked.clear()
+        if self._stale:
+            self._refresh_margins()
+        self._funds.position_profit = sum(self._profits.values())
+
+    def _refresh_margins(self) -> None:
+        """All figures of what is stale, and the margin that they are charged together with the rest."""
+        groups = set()
+        for code in self._stale:
+            figures, terms = self._figures_of(code), self._terms[code]
+            self._profits[code] = figures.position_profit
+            grouped = terms.margin_group if terms.larger_side else ""
+            groups |= {grouped, self._group_of.get(code, "")}
+            if grouped != self._group_of.get(code):
+                self._group_of[code] = grouped
+                self._members.clear()
+            alone = not grouped
+            self._charged[code] = charged_margin(*figures[1:], larger_side=terms.larger_side) if alone else 0.0
+        for group in groups - {""}:
+            self._charged_groups[group] = self._charged_group(group)
+        self._funds.margin = sum(self._charged_groups.values(), sum(self._charged.values()))
         self._stale.clear()
+
+    def _charged_group(self, group: str) -> float:
+        """What a margin group is charged."""
+        if group not in self._members:
+            self._members[group] = [code for code in self._terms if self._group_of.get(code) == group]
+        together = [self._figures[code] for code in self._members[group]]
+        long, short = sum([each.long_margin for each in together]), sum([each.short_margin for each in together])
+        return charged_margin(long, short, larger_side=True)
 
     def _figures_of(self, instrument: str) -> Figures:
         if instrument in self._stale or instrument not in self._figures:

@@ -194,7 +194,7 @@ class OrderState:
         if isinstance(event, Rejected):
             return self._refuse(event.reason_code, event.text, event.by)
         if isinstance(event, NotSent):
-            return self._refuse(event.reason, "", Refuser.DESK)
+            return self._refuse(event.reason, event.text, Refuser.DESK)
         if isinstance(event, CancelRequested | CancelRefused):
             return self._flag_cancel(isinstance(event, CancelRequested))
         changed = self.status is not target
@@ -249,7 +249,7 @@ class OrderState:
         self.reported = told
         self.cancel_requested = False
         if isinstance(event, Cancelled):
-            self.reason_code = event.reason_code
+            self.reason_code, self.reason_text = event.reason_code, event.text
         return True
 
     def _end_again(self, event: Cancelled | Expired) -> bool:

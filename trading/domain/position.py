@@ -69,7 +69,7 @@ class Position:
 
     def volume(self, side: Side) -> float:
         """Lots held on a side."""
-        return sum(lot.volume for lot in self.lots(side))
+        return sum([lot.volume for lot in self.lots(side)])
 
     def today_volume(self, side: Side) -> float:
         """Lots of a side opened this trading day; the rest are yesterday's."""

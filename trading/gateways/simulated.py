@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from marketdata.domain.contract import Contract
 from marketdata.domain.market_hours import trading_day_at
 from marketdata.domain.ticks import Tick
 from trading.domain import events
-from trading.domain.gateway import Outgoing, Report
+from trading.domain.gateway import Outgoing, Report, Stranger
 from trading.domain.simulated import outcomes
 from trading.domain.simulated.matcher import InstrumentMatcher
 from trading.domain.simulated.orders import MatchingRules, MatchOrder
@@ -26,6 +27,9 @@ _decode = msgspec.msgpack.Decoder(Tick).decode
 class SimulatedGateway:
     """Orders of one account against the ticks of any feed."""
 
+    resends = True
+    day = None
+
     def __init__(self, rules: MatchingRules, contract_of: ContractOf, latest_tick: LatestTick) -> None:
         self._rules = rules
         self._contract_of = contract_of
@@ -34,6 +38,28 @@ class SimulatedGateway:
         self._instrument_of: dict[int, str] = {}
         self._days: dict[str, int] = {}
         self._reports: list[Report] = []
+
+    def objection(self, order: Outgoing, *, opening: bool, live: bool) -> None:
+        """None: the simulated exchange is always there, and refuses by itself."""
+
+    def prepare(self, order: Outgoing, now: int) -> None:
+        """Nothing: our own number names the order."""
+
+    def work(self) -> None:
+        """Nothing: it works as it is called."""
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def strangers(self) -> list[Stranger]:
+        """None: nobody else trades here."""
+        return []
+
+    def known(self, number: int, order_id: int | None) -> None:
+        """See :meth:`strangers`."""
+
+    def books_ready(self, day: date, *, adopted: bool = False) -> None:
+        """The ledger's days are the exchange's."""
 
     def restore(self, orders: Sequence[Outgoing], memory: Mapping[str, Any]) -> None:
         """Rebuild the book from the rows. An order without memory was never accepted: it is handed over now."""
@@ -106,6 +132,10 @@ class SimulatedGateway:
             if len(matcher)
         }
 
+    def doubtful(self, seconds: float) -> list[int]:  # noqa: ARG002 - a gateway's form
+        """None: it answers at once."""
+        return []
+
     def close(self) -> None:
         """Nothing to let go of."""
 
@@ -122,16 +152,19 @@ class SimulatedGateway:
         return trading_day_at(self._contract_of(tick.instrument).table.calendar, now) == tick.trading_day
 
     def _catch_up(self, matcher: InstrumentMatcher, now: int) -> None:
-        """Nobody gave it ticks while it had no orders: it takes the newest one, unless that is of another day.
+        """Nobody gave it ticks while it had no orders: it takes the newest one, unless that is of another day; where
+        the market has not been heard of it keeps to what it saw last itself.
 
-        What it saw of another day is no book to trade with: in an opening auction nothing is there yet.
+        What it saw of another day is no book to trade with: in an opening auction nothing is there yet. The tick that
+        it saw last itself it keeps as it is: what own orders have taken of that book is gone until the next one.
         """
-        tick = self._latest_tick(matcher.code)
+        tick = self._latest_tick(matcher.code) or matcher.last_tick
         if tick is None or not self._of_this_day(tick, now):
             matcher.expire(now)
             return
         matcher.begin_anew()
-        self.on_tick(tick)
+        if matcher.last_tick is None or _encode(tick) != _encode(matcher.last_tick):
+            self.on_tick(tick)
 
     def _begin_day(self, matcher: InstrumentMatcher, tick: Tick) -> None:
         self._days[tick.instrument] = tick.trading_day

@@ -15,13 +15,14 @@ LAG = Histogram(
 class Figures:
     """What happened since the process began."""
 
-    __slots__ = ("closed_slow", "events", "refused", "sent", "views")
+    __slots__ = ("closed_slow", "events", "refused", "risks", "sent", "views")
 
     def __init__(self) -> None:
         self.events = 0
         self.sent = 0
         self.views = 0
         self.refused = 0
+        self.risks = 0
         self.closed_slow = 0
 
 

@@ -13,6 +13,8 @@ from trading.hub.rows import EventRow
 ACCOUNTS = "accounts"
 """The channel of every account that one may see."""
 ACCOUNT = "account:"
+RISK = "risk"
+"""The channel of the risk of every account that one may see."""
 
 
 class Message:
@@ -69,6 +71,22 @@ def snapshot(code: str, seq: int, data: Any) -> Message:
 def listing(kind: str, codes: Sequence[str]) -> Message:
     """Which accounts one may see: a ``snapshot`` at first, an ``update`` when they are others."""
     return Message(_body(kind, ACCOUNTS, None, {"accounts": codes}))
+
+
+def risk_update(body: bytes) -> Message:
+    """The risk of one account; ``body`` is its JSON."""
+    return Message(b'{"type":"update","channel":"%b","seq":null,"data":%b}' % (RISK.encode(), body))
+
+
+def risk_snapshot(bodies: Sequence[bytes]) -> Message:
+    """The risk of every account that one may see."""
+    data = b'{"accounts":[%b]}' % b",".join(bodies)
+    return Message(b'{"type":"snapshot","channel":"%b","seq":null,"data":%b}' % (RISK.encode(), data))
+
+
+def risk_gone(code: str) -> Message:
+    """One may see the risk of this account no longer."""
+    return Message(_body("update", RISK, None, {"account": code, "gone": True}))
 
 
 def refusal(channel: str, code: str, detail: str) -> Message:

@@ -27,6 +27,8 @@ def trading_socket_metrics() -> Iterator[Metric]:
     told.add_metric(["read"], FIGURES.events)
     told.add_metric(["sent"], FIGURES.sent)
     yield told
+    pictures = "Pictures of an account's risk that were sent"
+    yield CounterMetricFamily("quantsite_trading_risk_pictures", pictures, value=FIGURES.risks)
     yield CounterMetricFamily("quantsite_trading_snapshots", "Snapshots read from rows", value=FIGURES.views)
     yield CounterMetricFamily("quantsite_trading_channels_refused", "Channels refused or ended", value=FIGURES.refused)
     ended = CounterMetricFamily("quantsite_trading_sockets_ended", "Sockets that were too slow")

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from quantsite.common.errors import RuleError
-from trading.hub.messages import ACCOUNT, ACCOUNTS
+from trading.hub.messages import ACCOUNT, ACCOUNTS, RISK
 
 MAX_CHANNELS = 200
 LONGEST = 80
@@ -18,20 +18,25 @@ _CODE = re.compile(r"[-a-zA-Z0-9_]{1,32}", re.ASCII)
 
 @dataclass(slots=True)
 class Wish:
-    """The channels of a message: ``codes`` of accounts, all of them (``every``), and names that lead nowhere.
+    """The channels of a message: ``codes`` of accounts, all of them (``every``), ``risk``, and names that lead nowhere.
 
     ``from_seq`` is the last event that the other end has, by code.
     """
 
     codes: list[str] = field(default_factory=list)
     every: bool = False
+    risk: bool = False
     unknown: list[str] = field(default_factory=list)
     from_seq: dict[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
         """The channels that can be."""
-        return [*([ACCOUNTS] if self.every else []), *(ACCOUNT + code for code in self.codes)]
+        return [
+            *([ACCOUNTS] if self.every else []),
+            *([RISK] if self.risk else []),
+            *(ACCOUNT + code for code in self.codes),
+        ]
 
 
 def parse_wish(message: Mapping[str, Any]) -> Wish:
@@ -46,6 +51,8 @@ def parse_wish(message: Mapping[str, Any]) -> Wish:
     for name in dict.fromkeys(given):
         if name == ACCOUNTS:
             wish.every = True
+        elif name == RISK:
+            wish.risk = True
         elif name.startswith(ACCOUNT) and _CODE.fullmatch(name.removeprefix(ACCOUNT)):
             wish.codes.append(name.removeprefix(ACCOUNT))
         else:

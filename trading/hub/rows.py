@@ -15,6 +15,7 @@ from django.db.models import Count, IntegerField, Max, Q, QuerySet, Value
 from django.db.models.functions import Cast
 
 from accounts.models import User
+from quantsite.web.renderers import dumps
 from trading.account_models import (
     TRADE,
     VIEW,
@@ -27,6 +28,7 @@ from trading.account_models import (
 from trading.choices import FINAL_STATUSES
 from trading.ledger_models import Position
 from trading.order_models import AccountEvent, Fill, Order
+from trading.risk_models import AccountRisk
 from trading.shapes import Shape, fill_shape, funds_shape, order_shape, position_shape
 
 MOST_ROWS = 500
@@ -119,6 +121,12 @@ def _moment(text: str | None) -> datetime | None:
         return None
     found = datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def risk_rows(accounts: Collection[int]) -> list[tuple[int, str, datetime, bytes]]:
+    """Number, code, moment and figures of these accounts' pictures; the figures as JSON with the code in it."""
+    found = AccountRisk.objects.filter(pk__in=accounts).values_list("pk", "account__code", "updated_at", "figures")
+    return [(number, code, at, dumps({"account": code, **figures})) for number, code, at, figures in found]
 
 
 def last_seqs(accounts: Collection[int]) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""Figures of trading in templates, as ``admin_format`` writes them."""
+"""Figures of trading in templates, as ``console.figures`` writes them."""
 
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django import template
 from django.utils.safestring import SafeString
 
-from trading import admin_format
+from trading.console import figures
 
 if TYPE_CHECKING:
     from trading.order_models import Order
@@ -17,28 +17,28 @@ register = template.Library()
 @register.simple_tag
 def money(*values: Decimal) -> str:
     """The sum of these amounts of yuan, rounded after summing."""
-    return admin_format.money(sum(values, Decimal(0)))
+    return figures.money(sum(values, Decimal(0)))
 
 
 @register.simple_tag
 def price(value: Decimal, tick: Decimal) -> str:
     """A price with the decimals of its grid."""
-    return admin_format.price(value, tick)
+    return figures.price(value, tick)
 
 
 @register.simple_tag
 def status_cell(order: "Order") -> SafeString:
     """Where an order stands."""
-    return admin_format.status_cell(order)
+    return figures.status_cell(order)
 
 
 @register.simple_tag
 def traded_cell(order: "Order") -> SafeString:
     """How much of an order is filled."""
-    return admin_format.traded_cell(order)
+    return figures.traded_cell(order)
 
 
 @register.simple_tag
 def signed(value: Decimal) -> str:
     """Yuan with a plus for a gain."""
-    return admin_format.signed(value)
+    return figures.signed(value)

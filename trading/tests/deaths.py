@@ -37,38 +37,51 @@ BEFORE, AFTER = "before", "after"
 
 HOOKS: tuple[tuple[str, str, str], ...] = (
     # the web process, or whoever asks
-    ("ask.row", "trading.placing:enqueue", BEFORE),
-    ("ask.row", "trading.funding:enqueue", BEFORE),
-    ("ask.row", "trading.settling:enqueue", BEFORE),
-    ("ask.told", "trading.placing:tell", AFTER),
-    ("ask.written", "trading.placing:enqueue", AFTER),
-    ("ask.written", "trading.funding:enqueue", AFTER),
-    ("ask.written", "trading.settling:enqueue", AFTER),
-    ("ask.committed", "trading.inbox:wake_gateway", BEFORE),
-    ("ask.woken", "trading.inbox:wake_gateway", AFTER),
+    ("ask.row", "trading.verbs.placing:enqueue", BEFORE),
+    ("ask.row", "trading.verbs.funding:enqueue", BEFORE),
+    ("ask.row", "trading.verbs.settling:enqueue", BEFORE),
+    ("ask.told", "trading.verbs.placing:tell", AFTER),
+    ("ask.written", "trading.verbs.placing:enqueue", AFTER),
+    ("ask.written", "trading.verbs.funding:enqueue", AFTER),
+    ("ask.written", "trading.verbs.settling:enqueue", AFTER),
+    ("ask.committed", "trading.verbs.inbox:wake_gateway", BEFORE),
+    ("ask.woken", "trading.verbs.inbox:wake_gateway", AFTER),
+    # the web process on the fast road of programs: one statement is the order (trading/fast_orders.py)
+    ("fast.asked", "trading.fast_orders:placed_statement", BEFORE),
+    ("fast.written", "trading.fast_orders:wake_soon", BEFORE),
+    ("fast.woken", "trading.fast_orders:wake_soon", AFTER),
     # the gateway
-    ("take.claimed", "trading.runner:AccountLoop._take", BEFORE),
-    ("take.decided", "trading.runner:AccountLoop._take", AFTER),
+    ("take.claimed", "trading.loop.commands:Commands._take", BEFORE),
+    ("take.decided", "trading.loop.commands:Commands._take", AFTER),
     ("send.before", "trading.gateways.simulated:SimulatedGateway.send", BEFORE),
     ("send.after", "trading.gateways.simulated:SimulatedGateway.send", AFTER),
+    ("send.before", "trading.gateways.ctp.gateway:CtpGateway.send", BEFORE),
+    ("send.after", "trading.gateways.ctp.gateway:CtpGateway.send", AFTER),
     ("withdraw.before", "trading.gateways.simulated:SimulatedGateway.cancel", BEFORE),
     ("withdraw.after", "trading.gateways.simulated:SimulatedGateway.cancel", AFTER),
     ("tick.before", "trading.gateways.simulated:SimulatedGateway.on_tick", BEFORE),
     ("tick.matched", "trading.gateways.simulated:SimulatedGateway.on_tick", AFTER),
+    # stops, and orders that wait for others of their control group
+    ("stop.seen", "trading.loop.stops:Stops._begin", BEFORE),
+    ("stop.asked", "trading.loop.stops:Stops._begin", AFTER),
+    ("group.locked", "trading.loop.self_trade:lock", AFTER),
+    ("hold.asked", "trading.loop.placing:Placing._have_withdrawn", AFTER),
+    ("hold.decided", "trading.ledger.orders:OrderedAccount.hold", AFTER),
+    ("hold.woken", "trading.loop.commands:wake_gateway", AFTER),
     # every commit of an account, whoever makes it
-    ("commit.begins", "trading.changes:_advance", BEFORE),
-    ("commit.numbered", "trading.changes:_advance", AFTER),
-    ("commit.ledger", "trading.changes:_write_ledger", AFTER),
-    ("commit.done", "trading.changes:announce", BEFORE),
-    ("commit.told", "trading.changes:announce", AFTER),
+    ("commit.begins", "trading.ledger.changes:_advance", BEFORE),
+    ("commit.numbered", "trading.ledger.changes:_advance", AFTER),
+    ("commit.ledger", "trading.ledger.changes:_write_ledger", AFTER),
+    ("commit.done", "trading.ledger.changes:announce", BEFORE),
+    ("commit.told", "trading.ledger.changes:announce", AFTER),
     # a start, which must be repeatable too
-    ("start.claimed", "trading.keeper:Keeper.claim", AFTER),
-    ("start.loaded", "trading.keeper:Keeper.load", AFTER),
+    ("start.claimed", "trading.ledger.keeper:Keeper.claim", AFTER),
+    ("start.loaded", "trading.ledger.keeper:Keeper.load", AFTER),
     ("start.restored", "trading.gateways.simulated:SimulatedGateway.restore", AFTER),
     # a verb that finds no gateway
-    ("apply.leased", "trading.apply:take", AFTER),
-    ("apply.carried", "trading.apply:carry_out", AFTER),
-    ("apply.done", "trading.apply:_carry_out_all", AFTER),
+    ("apply.leased", "trading.ledger.apply:take", AFTER),
+    ("apply.carried", "trading.ledger.apply:carry_out", AFTER),
+    ("apply.done", "trading.ledger.apply:_carry_out_all", AFTER),
 )
 """Name, function, and on which side of it. ``commit.written`` stands between the last row and the COMMIT."""
 
@@ -104,6 +117,22 @@ BY_GATEWAY: tuple[Death, ...] = (
     *_deaths("undo", COMMIT, "settlement_undone"),
 )
 """While a gateway runs."""
+
+BY_RISK: tuple[Death, ...] = (
+    *_deaths("hold", TAKE),
+    *_deaths("hold", ("hold.asked", "hold.decided")),
+    *_deaths("hold", COMMIT, "held"),
+    *_deaths("hold", ("withdraw.before", "withdraw.after")),
+    *_deaths("hold", COMMIT, "cancelled"),
+    *_deaths("stop", ("stop.seen", "stop.asked")),
+    *_deaths("stop", COMMIT, "cancel_requested"),
+    *_deaths("stop", ("withdraw.before", "withdraw.after")),
+    *_deaths("stop", COMMIT, "cancelled"),
+)
+"""In a gateway that obeys a stop, or has an order of its own withdrawn so that another may go."""
+
+BY_FAST_ROAD = tuple(_deaths("fast", ("fast.asked", "fast.written", "fast.woken")))
+"""In a web process on PostgreSQL."""
 
 BY_VERB: tuple[Death, ...] = (
     *_deaths("deposit", (*ASK, *APPLY)),
@@ -142,14 +171,18 @@ def hooked(die: Die) -> Iterator[None]:
 
     for hook, target, side in HOOKS:
         put(target, functools.partial(_around, at=at, hook=hook, side=side))
-    put("trading.keeper:write", _telling_kinds)
-    put("trading.changes:transaction", lambda old: SimpleNamespace(**{**vars(old), "atomic": lambda: _atomic(at)}))
-    put("trading.runner:AccountLoop.turn", _telling_account)
-    put("trading.runner:AccountLoop.now_everything", _telling_account)
-    put("trading.runner:AccountLoop.__enter__", _telling_account)
-    put("trading.apply:apply_now", _telling_account)
-    put("trading.funding:apply_now", _telling_account)
-    put("trading.settling:apply_now", _telling_account)
+    put("trading.ledger.keeper:write", _telling_kinds)
+    put(
+        "trading.ledger.changes:transaction",
+        lambda old: SimpleNamespace(**{**vars(old), "atomic": lambda savepoint: _atomic(at, savepoint)}),
+    )
+    put("trading.loop.account_loop:AccountLoop.turn", _telling_account)
+    put("trading.loop.account_loop:AccountLoop.tend", _telling_account)
+    put("trading.loop.commands:Commands.carry_out", _telling_account)
+    put("trading.loop.account_loop:AccountLoop.__enter__", _telling_account)
+    put("trading.ledger.apply:apply_now", _telling_account)
+    put("trading.verbs.funding:apply_now", _telling_account)
+    put("trading.verbs.settling:apply_now", _telling_account)
     try:
         yield
     finally:
@@ -198,7 +231,7 @@ def _telling_account(function: Any) -> Any:
 
 
 @contextmanager
-def _atomic(at: Callable[[str], None]) -> Iterator[None]:
-    with transaction.atomic():
+def _atomic(at: Callable[[str], None], savepoint: bool) -> Iterator[None]:
+    with transaction.atomic(savepoint=savepoint):
         yield
         at("commit.written")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,8 +19,11 @@ from django.test import override_settings
 
 from accounts.models import User
 from quantsite.testing.cast import PASSWORD
+from quantsite.testing.patience import SOON
+from quantsite.web.ports import free_port
+from trading.tests.nursery import Child, Nursery
 
-SECONDS = 60.0
+SECONDS = 240.0
 POLL_SECONDS = 0.03
 REAL_HASHER = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 """The processes run with the real settings, which know no fast hasher."""
@@ -30,10 +32,12 @@ REAL_HASHER = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 class Processes:
     """``manage.py`` commands by a name each; what is left is killed at the end."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         self.folder = folder
+        self.environment = {**environment(folder), **variables}
         self.port = free_port()
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, subprocess.Popen[bytes] | Child] = {}
+        self._nursery: Nursery | None = None
 
     @property
     def origin(self) -> str:
@@ -46,10 +50,17 @@ class Processes:
             self._running[name] = subprocess.Popen(
                 [sys.executable, *module, *words],
                 cwd=settings.BASE_DIR,
-                env={**environment(self.folder), **variables},
+                env={**self.environment, **variables},
                 stdout=log,
                 stderr=log,
             )
+
+    def fork(self, name: str, *words: str, mortal: bool = False, **variables: str) -> None:
+        """Start a command from a process that has imported everything; see ``nursery.py``."""
+        if self._nursery is None:
+            self._nursery = Nursery(self.folder, self.environment)
+        log = self.folder / f"{name}.log"
+        self._running[name] = self._nursery.start(words, log, variables, mortal=mortal)
 
     def web_words(self, *more: str) -> tuple[str, ...]:
         """The words that start the web process."""
@@ -75,9 +86,14 @@ class Processes:
         return [name for name, process in self._running.items() if process.poll() is not None]
 
     def stop(self, name: str) -> int:
-        """SIGTERM; gives the exit code."""
+        """SIGTERM; gives the exit code. Raises ``TimeoutExpired`` where it does not end."""
         self._running[name].send_signal(signal.SIGTERM)
-        return self._running.pop(name).wait(30)
+        return self._running.pop(name).wait(SOON)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self._running[name].kill()
+        self.reap(name)
 
     def reap(self, name: str) -> int:
         """The exit code of one that has been killed, or ends by itself."""
@@ -102,12 +118,14 @@ class Processes:
             process.kill()
             process.wait()
         self._running.clear()
+        if self._nursery is not None:
+            self._nursery.close()
 
 
 @contextmanager
-def processes(folder: Path) -> Iterator[Processes]:
-    """None started yet."""
-    made = Processes(folder)
+def processes(folder: Path, **variables: str) -> Iterator[Processes]:
+    """None started yet; ``variables`` are more of their environment."""
+    made = Processes(folder, **variables)
     try:
         yield made
     finally:
@@ -116,24 +134,22 @@ def processes(folder: Path) -> Iterator[Processes]:
 
 def environment(folder: Path) -> dict[str, str]:
     """What a process needs to work on the rows of the test."""
-    found = {**os.environ, "QUANTSITE_VAR_DIR": str(folder), "QUANTSITE_LOGIN_RATE": "600/min"}
+    found = {
+        **os.environ,
+        "QUANTSITE_VAR_DIR": str(folder),
+        "QUANTSITE_LOGIN_RATE": "600/min",
+        "QUANTSITE_ORDER_MAX_WAIT": "3600",  # on a machine that is slow at the moment a start takes long
+    }
     if settings.EMBEDDED:
         link = folder / "quantsite.sqlite3"
         if not link.is_symlink():
             link.symlink_to(connection.settings_dict["NAME"])
-        return found | {"QUANTSITE_SECRET_KEY": settings.SECRET_KEY, "QUANTSITE_AUDIT_KEY": settings.AUDIT_KEY}
+        keys = {"QUANTSITE_SECRET_KEY": settings.SECRET_KEY, "QUANTSITE_AUDIT_KEY": settings.AUDIT_KEY}
+        return found | keys | {"QUANTSITE_CREDENTIAL_KEY": ",".join(settings.CREDENTIAL_KEYS)}
     name = settings.DATABASES["default"]["NAME"]
     found["DATABASE_URL"] = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
     found["REDIS_URL"] = settings.REDIS_URL
     return found
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def with_real_password(user: User) -> User:
@@ -149,10 +165,17 @@ class Client:
 
     def __init__(self, origin: str, user: User) -> None:
         self.http = httpx.Client(base_url=f"{origin}/api/v1/", timeout=30)
-        told = self.http.post("auth/token/", json={"username": user.username, "password": PASSWORD})
+        self.name = user.username
+        self.log_in()
+
+    def log_in(self) -> None:
+        """Get a token, which lasts a quarter of an hour."""
+        self.http.headers.pop("Authorization", None)
+        told = self.http.post("auth/token/", json={"username": self.name, "password": PASSWORD})
         assert told.status_code == httpx.codes.OK, told.text
         self.token: str = told.json()["access"]
         self.http.headers["Authorization"] = f"Bearer {self.token}"
+        self.http.cookies.clear()  # with the session's that the answer set it would never get on the fast road
 
     def get(self, path: str, **params: Any) -> Any:
         """What stands there."""
@@ -161,7 +184,11 @@ class Client:
         return told.json()
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        """Ask for something."""
+        """Ask for something, with a new token where the one before has ended."""
+        told = self.http.post(path, json=body or {})
+        if told.status_code != httpx.codes.UNAUTHORIZED:
+            return told
+        self.log_in()
         return self.http.post(path, json=body or {})
 
     def pages(self, path: str, **params: Any) -> list[dict[str, Any]]:

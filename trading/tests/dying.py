@@ -1,4 +1,4 @@
-"""``python -m trading.tests.dying WORDS``: ``manage.py WORDS`` in a process that SIGKILLs itself where a test says.
+"""A ``manage.py`` command in a process that SIGKILLs itself where a test says.
 
 The test writes a death (story, hook, kind of event and account, a line each) into the file named by ``DEATH_FILE``;
 whoever comes to that hook for that account takes the file away and dies. Without it the command is as it stands.
@@ -25,8 +25,8 @@ def arm(path: Path, death: Death, account: str) -> None:
     waiting.rename(path)
 
 
-def main(words: list[str]) -> None:
-    """Run the command with a hook at every place to die."""
+def run(words: list[str]) -> None:
+    """Be ``manage.py WORDS`` with a hook at every place to die."""
     path = Path(os.environ[DEATH_FILE])
 
     def die(hook: str, account: str, kinds: frozenset[str]) -> None:
@@ -39,10 +39,11 @@ def main(words: list[str]) -> None:
         path.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
 
-    django.setup()
     with hooked(die):
         execute_from_command_line(["manage.py", *words])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "quantsite.settings")
+    django.setup()  # the hooks are put on what needs it
+    run(sys.argv[1:])

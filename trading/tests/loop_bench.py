@@ -9,6 +9,8 @@ from math import nan
 from time import monotonic
 from uuid import uuid4
 
+import pytest
+
 from accounts.leases import take
 from marketdata import stream
 from marketdata.domain.ticks import Clock, encode
@@ -17,17 +19,19 @@ from marketdata.live_models import FeedState, InstrumentFeed
 from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY, HALF_SECOND, NINE, tick
 from quantsite.common.times import ns_to_utc
+from quantsite.testing.patience import SOON
 from trading import services
-from trading.apply import lease_of
+from trading.ledger.apply import lease_of
+from trading.loop import market, risk_desk
+from trading.loop.account_loop import AccountLoop
 from trading.models import AccountEvent, Order, TradingAccount
-from trading.new_order import NewOrder
-from trading.runner import AccountLoop
+from trading.verbs.new_order import NewOrder
 
 RB = "rb2405.SHFE"
 HC = "hc2405.SHFE"
 CAPITAL = Decimal(1_000_000)
 FIRST_DAY = date(2024, 1, 2)
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = SOON
 
 
 @dataclass
@@ -105,10 +109,21 @@ class Bench:
         """Let the loop take everything in: first the market as far as it was published, then the inbox."""
         wanted = stream.parse_id(self._published())
         deadline = monotonic() + WAIT_SECONDS
-        while stream.parse_id(self.loop.positions.get(self.street.source, "0-0")) < wanted:
+        while stream.parse_id(self.loop.exchange.positions.get(self.street.source, "0-0")) < wanted:
             assert monotonic() < deadline, "the loop does not reach the end of the stream"
             self.loop.turn(0.05)
-        self.loop.now_everything()
+        self.now_everything()
+
+    def now_everything(self) -> None:
+        """Have the loop do what waits in the inbox and what is due once a second, at once."""
+        self.loop.market.look()
+        self.loop.commands.heed()
+        self.loop.commands.carry_out()
+        self.loop.tend()
+
+    def abandon(self) -> None:
+        """The loop's process is killed."""
+        abandon(self.loop)
 
     def placed(self, *given: object, **more: object) -> Order:
         """Place an order, let the loop take it, and give the row as it stands then."""
@@ -132,12 +147,18 @@ class Bench:
         if clean:
             self.loop.__exit__()
         else:
-            self.loop.abandon()
+            self.abandon()
         self.loop = new_loop(self.account)
 
     def _published(self) -> str:
         assert self.street.publisher.flush(WAIT_SECONDS)
         return stream.newest_id(self.street.source) or "0-0"
+
+
+def abandon(loop: AccountLoop) -> None:
+    """Let a loop go without another word to rows or exchange, as a process does that is killed."""
+    for listening in (loop._bell, loop._risk_bell, loop._follower):
+        listening.close()
 
 
 def new_loop(account: TradingAccount) -> AccountLoop:
@@ -150,11 +171,10 @@ def new_loop(account: TradingAccount) -> AccountLoop:
 
 
 @contextmanager
-def bench(code: str = "T1", **terms: object) -> Iterator[Bench]:
-    """An account of a million, a market that stands at 4000, and a loop that has seen it."""
+def open_street() -> Iterator[Street]:
+    """A market that stands at 4000, and the rows that say who publishes it."""
     ensure_instrument(RB, FIRST_DAY)
     ensure_instrument(HC, FIRST_DAY)
-    account = services.add_account(None, code, capital=CAPITAL, **terms)  # type: ignore[arg-type]
     street = Street()
     for row in Instrument.objects.filter(code__in=[RB, HC]):
         InstrumentFeed.objects.create(instrument=row, source=street.source, epoch=1)
@@ -162,9 +182,30 @@ def bench(code: str = "T1", **terms: object) -> Iterator[Bench]:
     street.clock()
     street.tick(4000.0)
     assert street.publisher.flush(WAIT_SECONDS)
-    table = Bench(account, street, new_loop(account))
-    try:
-        yield table
-    finally:
-        table.loop.__exit__()
-        street.publisher.close()
+    with patient():
+        try:
+            yield street
+        finally:
+            street.publisher.close()
+
+
+@contextmanager
+def patient() -> Iterator[None]:
+    """What was heard a while ago still counts: on a busy machine threads, and tests, may get no time for a while."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(market, "UNREAD_SECONDS", SOON)
+        patch.setattr(market, "SILENT_SECONDS", SOON)
+        patch.setattr(risk_desk, "FRESH_SECONDS", SOON)
+        yield
+
+
+@contextmanager
+def bench(code: str = "T1", **terms: object) -> Iterator[Bench]:
+    """An account of a million, a market that stands at 4000, and a loop that has seen it."""
+    account = services.add_account(None, code, capital=CAPITAL, **terms)  # type: ignore[arg-type]
+    with open_street() as street:
+        table = Bench(account, street, new_loop(account))
+        try:
+            yield table
+        finally:
+            table.loop.__exit__()

@@ -25,6 +25,7 @@ class Quotes(threading.Thread):
         super().__init__(daemon=True)
         self.source = source
         self.tick: Tick | None = None
+        self.heard = 0
         self.over = threading.Event()
 
     @property
@@ -37,8 +38,9 @@ class Quotes(threading.Thread):
         while not self.over.is_set():
             for _name, data in reader.read(100, 500):
                 for message in unframe(data):
-                    if isinstance(message, Tick) and not message.flags:
-                        self.tick = message
+                    if isinstance(message, Tick):
+                        self.tick = self.tick if message.flags else message
+                        self.heard += 1
         reader.close()
 
 
@@ -81,6 +83,7 @@ class Trader:
         self.quotes = quotes
         self.drawn = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self.placed = self.cancelled = 0
+        self.numbers: list[int] = []
         self.working: list[int] = []
         self.days: set[int] = set()
 
@@ -103,6 +106,11 @@ class Trader:
             kind = self.drawn.choice(["limit", "limit", "limit", "fak", "fok", "stop"])
             self._send(tick, direction, offset, kind, self.drawn.randrange(-6, 3), self.drawn.randrange(1, 6))
 
+    def untaken(self, fold: Fold) -> int:
+        """How many of the orders placed the desk has not taken, as far as the socket has told."""
+        taken = {number for number, order in list(fold.orders.items()) if order["status"] != "pending"}
+        return len(set(self.numbers) - taken)
+
     def _send(self, tick: Tick, direction: str, offset: str, kind: str, better: int, volume: int) -> None:
         """``better``: ticks beyond the other side's quote."""
         sign = 1 if direction == "buy" else -1
@@ -123,6 +131,7 @@ class Trader:
             again = self.client.post("orders/", body)
             assert (again.status_code, again.json()["id"]) == (200, told.json()["id"])
         self.placed += 1
+        self.numbers.append(told.json()["id"])
         self.working.append(told.json()["id"])
 
     def _cancel(self) -> None:

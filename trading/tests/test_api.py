@@ -163,6 +163,29 @@ def test_money_comes_and_goes_as_commands(ada: User, bob: User, api: APIClient) 
     assert len(api.get(f"{base}commands/").json()["results"]) == 3
 
 
+def test_money_asked_for_again_under_its_id_moves_once(desk: Desk, ada: User, api: APIClient) -> None:
+    base, administrator = "/api/v1/trading-accounts/bobs/", client_of(ada)
+    before = api.get(base).json()["funds"]["deposit"]
+    asked = {"amount": "500.50", "note": "rent", "client_cash_id": "rent-2026-11"}
+    first, again = (administrator.post(f"{base}deposit/", asked) for _ in range(2))
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.json() == first.json()
+    assert api.get(base).json()["funds"]["deposit"] == before + 500.5
+    assert [row["client_cash_id"] for row in api.get(f"{base}cash/").json()["results"]] == ["rent-2026-11", ""]
+    same = administrator.post(f"{base}deposit/", {**asked, "amount": 500.5})
+    assert same.json() == first.json()
+    for verb, other in (("deposit", {"amount": 1}), ("deposit", {"note": "x"}), ("withdraw", {})):
+        answer = administrator.post(f"{base}{verb}/", {**asked, **other})
+        assert (answer.status_code, answer.json()["code"]) == (409, "client_cash_id_used")
+    strange = administrator.post(f"{base}deposit/", {**asked, "client_cash_id": "a b"})
+    assert (strange.status_code, strange.json()["code"]) == (400, "invalid_client_cash_id")
+    refused = {"amount": 10**9, "client_cash_id": "all"}
+    failed, still = (administrator.post(f"{base}withdraw/", refused).json() for _ in range(2))
+    assert failed == still
+    assert failed["reason_code"] == "insufficient_funds"
+    assert api.get(base).json()["funds"]["deposit"] == before + 500.5
+
+
 def test_a_grant_opens_an_account_and_closes_it_again(desk: Desk, ada: User, alice: User) -> None:
     base, administrator, researcher = "/api/v1/trading-accounts/bobs/", client_of(ada), client_of(alice)
     assert researcher.get(base).status_code == 404

@@ -1,5 +1,6 @@
 """The console's pages about trading: who sees and does what, that rows stay as they are, and that verbs are audited."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,12 +12,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import override
 
 from accounts.models import AuditEntry, User
 from marketdata.live_models import FeedState, InstrumentFeed
+from quantsite.common.errors import RuleError
 from trading import services
 from trading.account_models import TRADE, VIEW, AccountState, TradingAccount
 from trading.choices import CommandKind
+from trading.console.base import outcome
 from trading.ledger_models import BalanceSnapshot, CashEntry, Position
 from trading.models import AccountCommand, Fill, Order
 from trading.tests.desk import Desk, make_desk
@@ -250,6 +254,19 @@ def test_money_comes_and_goes_with_a_reason(desk: Desk, ada: User, bob: User) ->
     assert at(bob).post(address, {"kind": "deposit", "amount": "1", "note": "mine"}).status_code == 403
     assert CashEntry.objects.count() == 2
     assert [entry.actor for entry in deeds("account.deposit")] == [ada]
+    shown = client.get(page("tradingaccount_change", desk.account.pk)).content.decode()
+    [token] = re.findall(r'name="client_cash_id" value="(page-[0-9a-f]{32})"', shown)
+    pressed = {"kind": "withdraw", "amount": "3", "note": "twice", "client_cash_id": token}
+    assert [told(client, client.post(address, pressed)) for _ in range(2)] == [["3.00 yuan withdrawn."]] * 2
+    assert CashEntry.objects.filter(note="twice").count() == 1
+
+
+def test_a_refusal_is_stored_for_every_reader_whoever_asked(desk: Desk, ada: User) -> None:
+    with override("zh-hans"):
+        command = services.withdraw(ada, desk.account.code, Decimal(9_000_000), "all")
+        assert command.reason_text.startswith("cannot withdraw 9000000.00 yuan")
+        with pytest.raises(RuleError, match="无法"):
+            outcome(command, "")
 
 
 def test_grants_are_given_and_taken_back(desk: Desk, ada: User, alice: User, rita: User) -> None:
@@ -297,6 +314,25 @@ def test_an_account_is_opened_and_closed(ada: User) -> None:
     account.refresh_from_db()
     assert not account.is_active
     assert len(deeds("account.close")) == 1
+
+
+def test_the_terms_of_an_account_are_changed_on_its_page(desk: Desk, ada: User, rita: User) -> None:
+    client, address = at(ada), page("tradingaccount_terms", desk.account.pk)
+    shown = client.get(page("tradingaccount_change", desk.account.pk))
+    form = {field.html_name: field.value() for field in shown.context["terms_form"]}
+    sent = {**form, "name": "first", "margin_price": "2", "cancel_when_blind": "on"}
+    sent = {name: value for name, value in sent.items() if value is not False}
+    assert told(client, client.post(address, sent)) == ["The terms hold now."]
+    desk.account.refresh_from_db()
+    account = desk.account
+    assert (account.name, account.margin_price, account.cancel_when_blind) == ("first", 2, True)
+    assert (account.desk.code, account.include_close_profit) == ("house", True)
+    assert len(deeds("account.change")) == 1
+    assert told(client, client.post(address, {**sent, "margin_price": "9"})) != ["The terms hold now."]
+    assert "working orders" in told(client, client.post(address, {**sent, "control_group": "other"}))[0]
+    assert len(deeds("account.change")) == 1
+    assert at(rita).post(address, sent).status_code == 403
+    assert address not in at(rita).get(page("tradingaccount_change", desk.account.pk)).content.decode()
 
 
 # --- statements -----------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.urls import reverse
+from django.utils.translation import gettext, override
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from accounts.models import User
@@ -24,7 +25,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 ORDERS = reverse("admin:trading_order_changelist")
 CODE = "simrb2405.SIM"
-SOON = 5_000
 HALF_A_MINUTE = 30 * 10**9
 
 
@@ -64,7 +64,26 @@ def watched(open_page: OpenPage, user: User, **given: object) -> tuple[Page, lis
 
 def live(page: Page) -> None:
     """Wait for the socket."""
-    expect(page.locator("[data-trading-state]")).to_have_attribute("data-trading-state", "live", timeout=SOON)
+    expect(page.locator("[data-trading-state]")).to_have_attribute("data-trading-state", "live")
+
+
+def test_the_terms_of_an_account_are_changed_in_their_form(
+    open_page: OpenPage, ada: User, account: TradingAccount
+) -> None:
+    page, complaints = watched(open_page, ada)
+    page.goto(reverse("admin:trading_tradingaccount_change", args=[account.pk]))
+    live(page)
+    name = page.locator("#terms_name")
+    expect(name).to_be_hidden()
+    page.get_by_text("Change the terms…").click()
+    name.fill("the first")
+    page.locator("#terms_cancel_when_blind").check()
+    page.get_by_role("button", name="Save the terms").click()
+    expect(page.get_by_text("The terms hold now.")).to_be_visible()
+    account.refresh_from_db()
+    assert (account.name, account.cancel_when_blind) == ("the first", True)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert complaints == []
 
 
 def test_the_blotter_follows_its_orders_without_being_loaded_again(
@@ -80,15 +99,31 @@ def test_the_blotter_follows_its_orders_without_being_loaded_again(
     scribe.trade()
     order.refresh_from_db()
     words = {"filled": "filled", "partially_filled": "partly filled"}
-    expect(status).to_have_text(words[order.status], timeout=SOON)
+    expect(status).to_have_text(words[order.status])
     expect(page.locator(f"[data-order='{order.pk}'][data-name=traded]")).to_have_text(f"{order.traded} / 10")
     other = accepted(scribe)  # a row that was not there
-    expect(page.locator(f"[data-order='{other.pk}'][data-name=status]")).to_have_text("accepted", timeout=SOON)
+    expect(page.locator(f"[data-order='{other.pk}'][data-name=status]")).to_have_text("accepted")
     assert page.evaluate("window.sameDocument")
     page.screenshot(path=tmp_path / "blotter.png")
     page.locator(f"[data-order-cancel='{other.pk}']").click()
     expect(page.get_by_text(f"The gateway is asked to cancel order #{other.pk}.")).to_be_visible()
     assert AccountCommand.objects.get(kind=CommandKind.CANCEL).order == other
+    assert complaints == []
+
+
+def test_the_blotter_tells_why_in_the_language_of_its_reader(open_page: OpenPage, bob: User, scribe: Scribe) -> None:
+    order = accepted(scribe)
+    page, complaints = watched(open_page, bob, language="zh-hans")
+    page.goto(ORDERS)
+    live(page)
+    page.evaluate("window.sameDocument = true")
+    text = "Account %(account)s is closed: it takes no orders."
+    scribe.reject(order, "account_closed", text % {"account": "bobs"})
+    with override("zh-hans"):
+        told = gettext(text) % {"account": "bobs"}
+    assert "takes no orders" not in told
+    expect(page.locator(f"[data-order='{order.pk}'][data-name=reason_text]")).to_have_text(told)
+    assert page.evaluate("window.sameDocument")
     assert complaints == []
 
 
@@ -108,12 +143,12 @@ def test_it_says_so_when_the_line_is_cut_and_asks_instead(open_page: OpenPage, b
     page.goto(ORDERS)
     live(page)
     lines[0].close(code=1012)
-    expect(page.locator("[data-trading-state]")).to_have_attribute("data-trading-state", "stale", timeout=SOON)
+    expect(page.locator("[data-trading-state]")).to_have_attribute("data-trading-state", "stale")
     expect(page.get_by_text("No live connection")).to_be_visible()
     while Order.objects.get(pk=order.pk).is_working:
         scribe.end()
     word = Order.objects.get(pk=order.pk).get_status_display()
-    expect(page.locator(f"[data-order='{order.pk}'][data-name=status]")).to_have_text(word, timeout=SOON)
+    expect(page.locator(f"[data-order='{order.pk}'][data-name=status]")).to_have_text(word)
 
 
 def test_the_account_page_follows_funds_and_orders(open_page: OpenPage, bob: User, scribe: Scribe) -> None:
@@ -131,9 +166,9 @@ def test_the_account_page_follows_funds_and_orders(open_page: OpenPage, bob: Use
     scribe.account.refresh_from_db()
     balance = TradingAccount.objects.select_related("state").get(pk=scribe.account.pk).state.balance
     figure = page.locator(".qs-tile-value[data-funds=bobs][data-name=balance]")
-    expect(figure).to_have_text(f"{balance:,.2f}", timeout=SOON)
+    expect(figure).to_have_text(f"{balance:,.2f}")
     order = accepted(scribe)
-    expect(page.get_by_role("link", name=f"#{order.pk}")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("link", name=f"#{order.pk}")).to_be_visible()
     assert page.evaluate("window.sameDocument")
     assert complaints == []
 
@@ -143,7 +178,7 @@ def test_what_is_taken_back_ends_the_page(open_page: OpenPage, bob: User, scribe
     page.goto(reverse("admin:trading_tradingaccount_change", args=[scribe.account.pk]))
     live(page)
     services.revoke_account(None, "bobs", bob, TRADE)
-    expect(page.locator("[data-trading-state]")).to_have_attribute("data-trading-state", "over", timeout=SOON)
+    expect(page.locator("[data-trading-state]")).to_have_attribute("data-trading-state", "over")
     expect(page.get_by_text("The live stream has ended.")).to_be_visible()
     page.reload()
     assert page.url.endswith("/admin/")
@@ -201,7 +236,7 @@ def test_own_fills_are_arrows_on_the_quote_page(open_page: OpenPage, bob: User, 
     page, complaints = watched(open_page, bob)
     page.goto(address)
     switch = page.locator("[data-fills-switch]")
-    expect(switch).to_have_attribute("data-arrows", "2", timeout=SOON)
+    expect(switch).to_have_attribute("data-arrows", "2")
     switch.click()
     expect(switch).to_have_attribute("data-arrows", "0")
     assert complaints == []

@@ -59,7 +59,7 @@ def test_a_position_is_closed_by_an_order(table: Bench, rita: User) -> None:
 
 def test_a_day_is_previewed_settled_shown_and_undone(table: Bench, rita: User, bob: User) -> None:
     waiting = table.placed("buy", "open", 3990.0, 1)
-    table.loop.abandon()  # no gateway runs: the verbs take the lease
+    table.abandon()  # no gateway runs: the verbs take the lease
     client = at(rita)
     address = page("tradingaccount_settlement", table.account.pk)
     first = client.get(address)

@@ -1,10 +1,10 @@
 """A desk of processes on recorded ticks: a trader works hundreds of orders over REST, and all adds up to the cent.
 
 The record is SHFE.ru1901: the last half hour of 2018-10-08, so that there are older lots, and all of 2018-10-09 with
-its night session, at hundreds of times its pace.
+its night session. The trader winds the market on after each order, and both wait for the desk: what happens to the
+orders does not hang on the pace of the machine.
 """
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -26,6 +26,7 @@ from trading.tests.desk_processes import Client, Processes, processes, with_real
 from trading.tests.folding import Fold
 from trading.tests.real_trader import Listener, Quotes, Trader
 from trading.tests.recomputed import Day, Rates, Recomputed
+from trading.tests.wound_feed import MODULE, TO_THE_END, WINDER, Winder
 
 pytestmark = [pytest.mark.servers, pytest.mark.real_data, pytest.mark.django_db(transaction=True)]
 
@@ -36,14 +37,13 @@ SETTLED = {FIRST: Decimal(12310), SECOND: Decimal(12620)}
 """What the exchange published: the record's last ticks have it."""
 CAPITAL = Decimal(5_000_000)
 CODE = "RUBBER"
-MARKET_SECONDS = 22_500
-SHORTEST_SECONDS, LONGEST_SECONDS = 22, 150
-"""Of ours, for the record: half a minute where nobody else uses the machine."""
-WANTED = 400
-"""So many orders and cancels are tried for."""
+LAST_PRICE = 12_750.0
+TICKS_AN_ORDER = 100
+"""Makes some 400 orders and cancels."""
+MOST_UNTAKEN = 3
+"""So many orders may wait for the desk at a time."""
 LAST_ORDER = int(datetime(2018, 10, 9, 14, 50, tzinfo=SHANGHAI).timestamp() * 1e9)
 """Some orders still work when the day ends."""
-PACE_SECONDS = 0.02
 CENT = Decimal("0.005")
 SUMS = ("pre_balance", "deposit", "commission", "close_profit", "close_profit_by_trade", "position_profit")
 SOURCES = {FIRST: "published", SECOND: "given"}
@@ -100,7 +100,7 @@ def test_a_trading_day_of_real_ticks_adds_up_to_the_cent(
     listener = Listener(desk.origin, client.token)
     listener.start()
     desk.wait(lambda: listener.fold.snapshots, "the socket's snapshot")
-    trader = work(desk, client, shared_data)
+    trader = work(desk, client, listener.fold, shared_data)
     placed = client.pages("orders/", account=CODE)
     assert len(placed) == trader.placed > 100
     check_marked(desk, client)
@@ -120,33 +120,27 @@ def test_a_trading_day_of_real_ticks_adds_up_to_the_cent(
         link.close()
 
 
-def work(desk: Processes, client: Client, shared_data: Path) -> Trader:
+def work(desk: Processes, client: Client, fold: Fold, shared_data: Path) -> Trader:
     """Trade for as long as the record lasts."""
     quotes = Quotes("rubber")
     quotes.start()
+    winder = Winder(desk.folder / "winder")
     files = [str(shared_data / "ticks" / name) for name in FILES]
-    words = ("--name", "rubber", "--speed", str(speed_for(client)), "--start", "2018-10-08 14:30")
-    desk.start("feed", "run_feed", "replay", *files, *words)
+    words = ("run_feed", "replay", *files, "--name", "rubber", "--start", "2018-10-08 14:30")
+    desk.start("feed", *words, module=MODULE, **{WINDER: str(desk.folder / "winder")})
     told = FeedState.objects.filter(source="rubber", market_time__isnull=False)
     desk.wait(lambda: quotes.tick is not None and told.exists(), "the first tick, and the market clock")
     trader = Trader(client, quotes, CODE, RU, seed=1901)
     while quotes.time < LAST_ORDER:
         assert desk.alive("feed"), desk.logs()
         trader.act()
-        time.sleep(PACE_SECONDS)
+        winder.ticks += TICKS_AN_ORDER
+        desk.wait(lambda: quotes.heard >= winder.ticks, "the market goes on")
+        desk.wait(lambda: trader.untaken(fold) <= MOST_UNTAKEN, "the desk takes the orders")
+    winder.ticks = TO_THE_END
     quotes.over.set()
     quotes.join()
     return trader
-
-
-def speed_for(client: Client) -> int:
-    """How many times the market's pace this machine follows at the moment."""
-    began = time.monotonic()
-    for _number in range(5):
-        client.get(f"trading-accounts/{CODE}/")
-    order_seconds = PACE_SECONDS + 2 * (time.monotonic() - began) / 5
-    seconds = min(max(WANTED * order_seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
-    return round(MARKET_SECONDS / seconds)
 
 
 def settle(desk: Processes, officer: Client) -> None:
@@ -197,11 +191,11 @@ def check_orders(orders: dict[int, Row], fills: list[Row]) -> None:
 def check_marked(desk: Processes, client: Client) -> None:
     """Before the settlement: lots stand at the last price, margin at the settlement price of the day before."""
     assert desk.reap("feed") == 0, desk.logs()
-    (last,) = {Decimal(row["last_price"]) for row in client.pages("positions/", account=CODE)}
-    assert 12_500 < last < 12_900
-    fills = sorted(client.pages("fills/", account=CODE), key=lambda row: (row["seq"], row["id"]))
+    desk.wait(lambda: shown_at_once(client)[1] == {LAST_PRICE}, "lots stand at the last price")
+    funds, _prices, fills, shown = shown_at_once(client)
+    last = Decimal(str(LAST_PRICE))
     days, book = recompute(fills, {FIRST: SETTLED[FIRST], SECOND: last}, {SECOND: SETTLED[FIRST]})
-    day, funds = days[SECOND], client.get(f"trading-accounts/{CODE}/")["funds"]
+    day = days[SECOND]
     frozen = Decimal(str(funds["frozen_margin"])) + Decimal(str(funds["frozen_commission"]))
     expected = {
         "pre_balance": day.pre_balance,
@@ -213,8 +207,18 @@ def check_marked(desk: Processes, client: Client) -> None:
         "available": day.balance - day.margin - frozen,
     }
     assert_to_the_cent(funds, expected)
-    shown = {row["side"]: (row["volume"], row["today"]) for row in client.pages("positions/", account=CODE)}
     assert shown == {side: held for side in ("long", "short") if (held := book.held(side, SECOND))[0]}
+
+
+def shown_at_once(client: Client) -> tuple[Row, set[float], list[Row], dict[str, tuple[int, int]]]:
+    """Funds, prices of the lots, fills and lots between two events: the gateway may be at work while we read."""
+    while True:
+        account = client.get(f"trading-accounts/{CODE}/")
+        rows = client.pages("positions/", account=CODE)
+        fills = sorted(client.pages("fills/", account=CODE), key=lambda row: (row["seq"], row["id"]))
+        if client.get(f"trading-accounts/{CODE}/")["last_seq"] == account["last_seq"]:
+            lots = {row["side"]: (row["volume"], row["today"]) for row in rows}
+            return account["funds"], {row["last_price"] for row in rows}, fills, lots
 
 
 def check_money(client: Client, account: Row, fills: list[Row]) -> None:

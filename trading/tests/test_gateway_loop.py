@@ -13,11 +13,13 @@ from marketdata.models import Instrument
 from marketdata.tests.made_ticks import DAY
 from trading import services
 from trading.choices import CommandKind, CommandStatus
-from trading.facts import Facts
-from trading.inbox import enqueue
+from trading.domain.risk.rules import Rule
+from trading.ledger.facts import Facts
 from trading.models import AccountEvent, AccountState, BalanceSnapshot, Fill, Order, Position, TradingAccount
 from trading.shapes import account_shape, fill_shape, order_shape, position_shape
 from trading.tests.loop_bench import HC, RB, Bench, bench
+from trading.tests.risk_table import limit
+from trading.verbs.inbox import enqueue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
 
@@ -80,13 +82,13 @@ def test_events_are_numbered_without_a_gap_and_say_what_the_rows_say(table: Benc
 def test_events_of_others_in_between_move_the_numbers_on(table: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     first = table.order("buy", "open", 4001.0, 1)
     placed: list[Order] = []
-    send = table.loop.gateway.send
+    send = table.loop.exchange.gateway.send
 
     def while_it_is_sent(*given: object) -> None:
         placed.append(table.order("buy", "open", 4001.0, 2))
         send(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(table.loop.gateway, "send", while_it_is_sent)
+    monkeypatch.setattr(table.loop.exchange.gateway, "send", while_it_is_sent)
     table.turn()
     monkeypatch.undo()
     table.turn()
@@ -108,12 +110,31 @@ def test_events_of_others_in_between_move_the_numbers_on(table: Bench, monkeypat
 
 
 def test_yesterdays_closing_book_fills_no_order_of_the_auction(table: Bench) -> None:
+    table.placed("buy", "open", 4001.0, 2)
     table.street.to(5.99)
     table.ticked(4000.0)
     table.street.to(11.95, day=NEXT_DAY)  # 20:57, the auction takes orders
     table.turn()
-    order = table.placed("buy", "open", 4010.0, 2)
+    order = table.placed("sell", "close", 3990.0, 2)
     assert (order.status, order.traded) == ("accepted", 0)
+    limit(Rule.PRICE_COLLAR, 0.1)
+    early = table.placed("buy", "open", 3980.0, 2)  # a rule that needs a price, of a day that has none yet
+    assert (early.status, early.reason_code) == ("rejected", "risk_check_failed")
+    limit(Rule.PRICE_COLLAR, None)
+    order = table.placed("buy", "open", 3980.0, 2)
+    assert (order.status, order.traded) == ("accepted", 0)
+
+
+def test_what_one_order_took_of_the_displayed_book_is_gone_for_the_next(table: Bench) -> None:
+    """Also where the first is filled, so that the exchange is left with no order in between."""
+    table.ticked(4000.0)  # twenty lots are offered at 4001
+    first = table.placed("buy", "open", 4001.0, 20)
+    assert (first.status, first.traded) == ("filled", 20)
+    second = table.placed("buy", "open", 4001.0, 3)
+    assert (second.status, second.traded) == ("accepted", 0)
+    table.ticked(4000.0)  # offered anew
+    second.refresh_from_db()
+    assert (second.status, second.traded) == ("filled", 3)
 
 
 def test_what_funds_positions_clock_and_market_forbid_is_a_rejected_event(table: Bench) -> None:
@@ -139,7 +160,10 @@ def test_what_funds_positions_clock_and_market_forbid_is_a_rejected_event(table:
     assert AccountState.objects.get(account=table.account).frozen_margin == 0
 
 
-def test_an_instrument_that_nobody_publishes_any_more_has_no_market(table: Bench) -> None:
+def test_an_instrument_that_nobody_publishes_any_more_has_no_market(
+    table: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trading.loop.inbox.FIRST_SIGN_SECONDS", 0.0)
     order = table.order("buy", "open", 4000.0, 1)
     InstrumentFeed.objects.filter(instrument__code=RB).delete()
     table.loop.market.look()
@@ -148,10 +172,12 @@ def test_an_instrument_that_nobody_publishes_any_more_has_no_market(table: Bench
     assert (order.status, order.reason_code) == ("rejected", "no_market")
 
 
-def test_an_order_waits_for_the_first_price(table: Bench) -> None:
+def test_nothing_is_opened_before_the_first_price(table: Bench) -> None:
+    order = table.placed("buy", "open", 4000.0, 1, instrument=HC)
+    assert (order.status, order.reason_code) == ("rejected", "no_price")
+    table.ticked(4000.0, code=HC)
     order = table.placed("buy", "open", 4000.0, 1, instrument=HC)
     assert (order.status, order.reason_text) == ("accepted", "")
-    table.street.tick(4000.0, code=HC)
     table.ticked(3999.0, code=HC)
     order.refresh_from_db()
     assert order.status == "filled"
@@ -306,7 +332,7 @@ def test_a_lease_that_was_lost_writes_nothing_more(table: Bench) -> None:
     table.restart(clean=False)
     order = table.order("buy", "open", 3990.0, 1)
     with pytest.raises(LeaseLostError):
-        old.now_everything()
+        old.commands.carry_out()
     order.refresh_from_db()
     assert order.status == "pending"
     table.turn()
@@ -316,7 +342,7 @@ def test_a_lease_that_was_lost_writes_nothing_more(table: Bench) -> None:
 
 def test_killed_between_recording_and_handing_over(table: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     order = table.order("buy", "open", 3998.0, 2)
-    monkeypatch.setattr(table.loop.gateway, "send", _die)
+    monkeypatch.setattr(table.loop.exchange.gateway, "send", _die)
     with pytest.raises(KeyboardInterrupt):
         table.turn()
     order.refresh_from_db()
@@ -331,7 +357,7 @@ def test_killed_between_recording_and_handing_over(table: Bench, monkeypatch: py
 
 def test_killed_with_the_exchanges_answers_unstored(table: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     order = table.placed("buy", "open", 3998.0, 2)
-    monkeypatch.setattr(table.loop, "_commit", _die)
+    monkeypatch.setattr(table.loop.exchange, "store", _die)
     with pytest.raises(KeyboardInterrupt):
         table.ticked(3997.0)
     assert Fill.objects.count() == 0
@@ -345,7 +371,7 @@ def test_killed_with_the_exchanges_answers_unstored(table: Bench, monkeypatch: p
 def test_what_was_published_while_nobody_ran_is_matched_once(table: Bench) -> None:
     order = table.placed("buy", "open", 3998.0, 80)
     table.ticked(3998.0, lots=5, bid_price=3997.0)
-    table.loop.abandon()
+    table.abandon()
     table.street.tick(3997.0, lots=12)
     table.street.tick(3999.0)
     table.restart(clean=False)
@@ -365,7 +391,7 @@ def _die(*_args: object, **_named: object) -> None:
 
 def _verb(table: Bench, verb):  # type: ignore[no-untyped-def]
     """A verb without a gateway: the bench's loop has no lease of its own."""
-    table.loop.abandon()
+    table.abandon()
     done = verb()
     table.restart(clean=False)
     return done

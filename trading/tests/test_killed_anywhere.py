@@ -19,10 +19,12 @@ from django.db.models.functions import Now
 from accounts.models import Lease
 from quantsite.common.errors import ConflictError
 from trading import services
-from trading.apply import lease_of
+from trading.domain.risk.switches import Strength
+from trading.ledger.apply import lease_of
+from trading.limit_models import KillSwitch, SwitchEffect
 from trading.order_models import AccountCommand
-from trading.tests import loop_bench
-from trading.tests.deaths import BY_GATEWAY, BY_VERB, EVERYDAY, START, Death, Killed, hooked
+from trading.tests import loop_bench, risk_table
+from trading.tests.deaths import BY_GATEWAY, BY_RISK, BY_VERB, EVERYDAY, START, Death, Killed, hooked
 from trading.tests.loop_bench import RB, Bench, bench
 from trading.tests.twins import differences, picture, wrongs
 
@@ -61,7 +63,7 @@ class Pair:
     def tell(self, story: str, deaths: list[Death]) -> None:
         """Have both live through a story, the first one with these deaths in it, and compare."""
         self.number += 1
-        self.one.street.clock()  # a source that says nothing for half a minute is no market
+        self.one.street.tick(4000.0, turnover=nan)  # a story that takes lots of a book finds a fresh one, and a market
         try:
             _STORIES[story](self, deaths)
             assert wrongs(self.one.account) == []
@@ -98,7 +100,7 @@ class Pair:
 
     def _leave(self, table: Bench) -> None:
         """Forget a loop whose process is dead; its threads end in their own time."""
-        thread = threading.Thread(target=table.loop.abandon)
+        thread = threading.Thread(target=loop_bench.abandon, args=(table.loop,))
         thread.start()
         self.leaving.append(thread)
 
@@ -206,6 +208,34 @@ def _verb(pair: Pair, ask: Callable[[Bench], object], deaths: list[Death] | None
     pair.both(_turn)
 
 
+def _hold(pair: Pair, deaths: list[Death]) -> None:
+    """A closing order that waits until an order of its own account is withdrawn, and fills."""
+    pair.both(_order(pair, "held-lots", "buy", "open", 4002.0, 2))
+    pair.both(_order(pair, "resting", "buy", "open", 3995.0, 1))
+    pair.both(_turn)
+    pair.both(_order(pair, "closing", "sell", "close_today", 3990.0, 2))
+    pair.both(_turn, deaths)
+
+
+def _stop(pair: Pair, deaths: list[Death]) -> None:
+    """Orders that rest until a stop of the account withdraws them."""
+    for number in range(2):
+        pair.both(_order(pair, f"stopped-{number}", "buy", "open", 3990.0 - number, 1))
+    pair.both(_turn)
+
+    def set_stop(table: Bench) -> None:
+        risk_table.stop(Strength.CANCEL_ALL, "account", table.account.code, reason=f"story {pair.number}")
+
+    pair.both(set_stop)
+    pair.both(_turn, deaths)
+    rows = KillSwitch.objects.filter(reason=f"story {pair.number}")
+    effects = SwitchEffect.objects.filter(switch__in=rows)
+    assert sorted(effects.values_list("working", "cancelled")) == [(2, 2), (2, 2)]
+    for row in rows:
+        risk_table.release(row)
+    pair.both(_turn)
+
+
 ONE = Decimal("1234.56")
 _STORIES = {
     "fill": _fill,
@@ -215,6 +245,8 @@ _STORIES = {
     "deposit": _money,
     "settle": _settle,
     "undo": _undo,
+    "hold": _hold,
+    "stop": _stop,
 }
 
 
@@ -247,7 +279,7 @@ def _gateways_run(pair: Pair) -> Iterator[None]:
     leases = Lease.objects.filter(name__in=names)
     leases.update(expires_at=Now() + timedelta(hours=1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("trading.apply.WAIT_SECONDS", 0.0)
+        patch.setattr("trading.ledger.apply.WAIT_SECONDS", 0.0)
         yield
     leases.update(expires_at=None)
 
@@ -262,6 +294,14 @@ def test_starts_may_be_killed_too(pair: Pair) -> None:
     handed_over = Death("fill", "commit.done", "submitting")
     for hooks in (START, ("start.restored", *START)):
         pair.tell("fill", [handed_over, *(Death("fill", hook) for hook in hooks)])
+
+
+@pytest.mark.parametrize("story", ["hold", "stop"])
+def test_a_death_while_a_stop_is_obeyed_or_an_order_waits_changes_nothing(pair: Pair, story: str) -> None:
+    mine = [death for death in BY_RISK if death.story == story]
+    for death in mine:
+        pair.tell(story, [death])
+    assert pair.reaper.killed == mine
 
 
 @pytest.mark.soak

@@ -15,8 +15,7 @@ from marketdata.models import FeeRate, MarginRate, Product
 from marketdata.tests.made_ticks import DAY
 from trading import services
 from trading.choices import CommandKind
-from trading.inbox import enqueue
-from trading.keeper import Keeper
+from trading.ledger.keeper import Keeper
 from trading.models import (
     AccountCommand,
     AccountEvent,
@@ -28,6 +27,7 @@ from trading.models import (
     Position,
 )
 from trading.tests.loop_bench import FIRST_DAY, HC, RB, WAIT_SECONDS, Bench, bench
+from trading.verbs.inbox import enqueue
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
 
@@ -60,18 +60,18 @@ def test_what_has_ended_before_it_was_sent_is_never_sent(table: Bench) -> None:
     _ask(table, CommandKind.SETTLE, prices={}, day=None)
     table.turn()
     assert _fresh(late).status == "expired"
-    assert table.loop.gateway.order_memory(late.pk) == {}
+    assert table.loop.exchange.gateway.order_memory(late.pk) == {}
     assert AccountState.objects.get().frozen_margin == 0
 
 
 def test_orders_never_meet_the_ticks_of_another_day(table: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     resting = table.placed("buy", "open", 3990.0, 1)
     unsent = table.order("buy", "open", 4001.0, 1)
-    monkeypatch.setattr(table.loop.gateway, "send", _die)
+    monkeypatch.setattr(table.loop.exchange.gateway, "send", _die)
     with pytest.raises(KeyboardInterrupt):
         table.turn()
     monkeypatch.undo()
-    table.loop.abandon()
+    table.abandon()
     table.street.to(12.1, day=NEXT_DAY)
     table.street.tick(3980.0)
     table.restart(clean=False)
@@ -82,15 +82,15 @@ def test_orders_never_meet_the_ticks_of_another_day(table: Bench, monkeypatch: p
 
 def test_an_order_in_the_opening_auction_does_not_meet_the_book_of_yesterday(table: Bench) -> None:
     table.placed("buy", "open", 4001.0, 1)
-    table.placed("sell", "close_today", 3999.0, 1)
     table.street.to(11.95, day=NEXT_DAY)  # 20:57
     table.turn()
-    order = table.placed("sell", "open", 3999.0, 1)  # where the bid stood at the close
+    order = table.placed("sell", "close", 3999.0, 1)  # where the bid stood at the close
     assert (order.status, order.traded, order.trading_day) == ("accepted", 0, SECOND)
     table.street.to(12.02, day=NEXT_DAY)
     table.ticked(4060.0, pre_settlement=4050.0)
     assert (_fresh(order).status, _fresh(order).traded) == ("filled", 1)
-    table.loop.now_everything()
+    assert table.placed("sell", "open", 4059.0, 1).status == "filled"
+    table.now_everything()
     short = Position.objects.get(side="short")
     rate = MarginRate.objects.filter(product__code="rb").latest("valid_from")
     assert float(short.margin) == pytest.approx(4050 * 10 * float(rate.short_by_money))
@@ -99,7 +99,7 @@ def test_an_order_in_the_opening_auction_does_not_meet_the_book_of_yesterday(tab
 def test_what_a_settlement_leaves_survives_a_restart(table: Bench) -> None:
     table.placed("buy", "open", 4001.0, 2)
     table.placed("buy", "open", 3990.0, 2)
-    table.loop.abandon()
+    table.abandon()
     services.settle(None, table.account.code, {RB: 4100.0})  # nobody runs: the caller does it
     assert {row.finished_at.year for row in Order.objects.all() if row.finished_at} == {2024}
     services.deposit(None, table.account.code, Decimal(7))
@@ -109,7 +109,7 @@ def test_what_a_settlement_leaves_survives_a_restart(table: Bench) -> None:
     assert services.reconcile(None, table.account.code) == []
     table.street.to(12.1, day=NEXT_DAY)
     table.ticked(4120.0)
-    table.loop.now_everything()
+    table.now_everything()
     held, state = Position.objects.get(), AccountState.objects.get()
     assert (held.last_price, held.today, held.margin) == (4120, 0, statement.margin)
     assert (state.trading_day, state.position_profit) == (SECOND, 2 * 10 * 20)
@@ -143,14 +143,14 @@ def test_costs_of_the_running_day_are_the_same_after_a_restart(table: Bench) -> 
     table.placed("buy", "open", 4001.0, 2)
     table.street.to(12.1, day=NEXT_DAY)
     table.ticked(4000.0)
-    table.loop.now_everything()
+    table.now_everything()
     table.placed("buy", "open", 4001.0, 1)
-    table.loop.now_everything()
+    table.now_everything()
     before = AccountState.objects.get()
     assert before.commission == Fill.objects.latest("pk").commission == 50
     FeeRate.objects.filter(valid_from=SECOND).update(open_by_volume=70)  # what was paid was paid
     table.restart()
-    table.loop.now_everything()
+    table.now_everything()
     after = AccountState.objects.get()
     assert (after.commission, after.margin, after.balance) == (before.commission, before.margin, before.balance)
     assert services.reconcile(None, table.account.code) == []
@@ -217,7 +217,7 @@ def test_a_day_is_settled_at_its_last_price_however_fast_it_ended(table: Bench) 
 
 def test_orders_given_while_nobody_ran_do_not_meet_prices_of_then(table: Bench) -> None:
     table.placed("buy", "open", 3990.0, 1)
-    table.loop.abandon()
+    table.abandon()
     for last in range(4001, 4051):
         table.street.tick(float(last))
     assert table.street.publisher.flush(WAIT_SECONDS)

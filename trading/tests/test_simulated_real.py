@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from math import inf
 from random import Random
 from time import process_time
@@ -164,6 +165,7 @@ def test_orders_before_the_opening_fill_at_the_opening_price(recorded: Recorded)
     assert [(fill.price, fill.volume, fill.at) for fill in fills] == [(match.open, 3, match.time)]
 
 
+@pytest.mark.soak
 @every_file
 def test_it_keeps_up_with_any_market(recorded: Recorded) -> None:
     ticks = ticks_of(recorded)
@@ -183,3 +185,17 @@ def test_it_keeps_up_with_any_market(recorded: Recorded) -> None:
     assert idle < IDLE_MICROSECONDS
     assert busy < BUSY_MICROSECONDS
     print(f"{recorded.code}: {idle:.2f} us a tick without orders, {busy:.1f} us with 4")  # noqa: T201
+
+
+def test_a_turnover_made_of_the_days_average_tells_no_price_of_a_trade() -> None:
+    """CZCE's, on every tick of the recorded day: what was traded counts at the last price, not far off the market."""
+    apple = next(recorded for recorded in FILES if recorded.exchange == "CZCE")
+    ticks = [tick for tick in ticks_of(apple) if not tick.flags]
+    far = 0
+    for before, tick in pairwise(ticks):
+        if tick.volume > before.volume > 0:
+            prints = prints_between(before, tick, 1, apple.price_tick, apple.multiplier)
+            assert prints == {round(tick.last / apple.price_tick): tick.volume - before.volume}
+            average = (tick.turnover - before.turnover) / (tick.volume - before.volume) / apple.multiplier
+            far += abs(average - tick.last) > 10 * apple.price_tick
+    assert far > 5_000

@@ -6,6 +6,7 @@ from typing import Any
 from trading import services
 from trading.account_models import AccountState, TradingAccount
 from trading.choices import CommandStatus
+from trading.ledger.gateway_events import BEGAN, ENDED
 from trading.ledger_models import BalanceSnapshot, CashEntry, Position
 from trading.order_models import AccountCommand, AccountEvent, Fill, Order
 from trading.shapes import FUNDS, Shape, fill_shape, funds_shape, order_shape, position_shape
@@ -33,7 +34,7 @@ def picture(account: TradingAccount, *, moment: bool = True) -> dict[str, Any]:
     orders = {row.pk: row for row in Order.objects.filter(account=account).select_related("account", "instrument")}
     fills = Fill.objects.filter(account=account).select_related("account", "instrument").order_by("pk")
     told: dict[str, list[str]] = defaultdict(list)
-    for event in AccountEvent.objects.filter(account=account).exclude(kind="mark").order_by("seq"):
+    for event in AccountEvent.objects.filter(account=account).exclude(kind__in=("mark", BEGAN, ENDED)).order_by("seq"):
         order = orders.get(event.order_id or 0)
         told[order.client_order_id if order else ""].append(event.kind)
     state = AccountState.objects.get(account=account)

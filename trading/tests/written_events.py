@@ -109,6 +109,12 @@ class Scribe:
                 order.reason_code = "chance"
                 step.tell(order.status, order)
 
+    def reject(self, order: Order, code: str, text: str) -> None:
+        """This order is refused, for this reason."""
+        with self._step() as step:
+            order.status, order.reason_code, order.reason_text = StatusName.REJECTED, code, text
+            step.tell("rejected", order)
+
     def deposit(self, amount: int = 1_000) -> int:
         """Money comes; the event's number."""
         with self._step() as step:

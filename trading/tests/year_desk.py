@@ -16,14 +16,14 @@ from quantsite.common.errors import RuleError
 from quantsite.common.times import NS_PER_DAY
 from trading import services
 from trading.account_models import AccountState, TradingAccount
-from trading.apply import lease_of
 from trading.domain import events
 from trading.domain.gateway import Report
 from trading.domain.ledger import Terms
 from trading.domain.margin import MarginPriceType
 from trading.domain.offsets import Direction, Offset
-from trading.facts import Facts
-from trading.keeper import Keeper
+from trading.ledger.apply import lease_of
+from trading.ledger.facts import Facts
+from trading.ledger.keeper import Keeper
 from trading.ledger_models import BalanceSnapshot
 from trading.order_models import Fill, Order
 from trading.tests.domain.slow_account import CashEntry, FillEntry, SettleEntry, SlowAccount
@@ -141,7 +141,7 @@ class YearDesk:
         )
         tracked = keeper.adopt(row)
         try:
-            keeper.place(tracked, at, (NAN, NAN))
+            keeper.place(tracked, at, keeper.reserve(tracked, (NAN, NAN)))
         except RuleError as error:
             keeper.reject(tracked, at, error.code, error.text)
             self.refused += 1

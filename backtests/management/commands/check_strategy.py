@@ -10,11 +10,15 @@ from accounts.commands import ActorCommand
 from backtests.management.run_arguments import setting, trading_day
 from backtests.requests import RunRequest
 from backtests.strategy_check import StrategyCheck, check_strategy
+from backtests.tick_days import TICK
 from quantsite.common.texts import sentences
 
 
 class Command(ActorCommand):
-    """Runs the strategy over cut and changed bars and prints what it found; exit code 1 where it found a fault."""
+    """Runs the strategy over cut and changed bars, prints what it found and writes it down as evidence.
+
+    Exit code 1 where it found a fault.
+    """
 
     help = "Check on stored bars that a strategy does not look ahead and states a warm-up that is long enough."
 
@@ -28,7 +32,9 @@ class Command(ActorCommand):
             metavar="CODE",
             help="such as rb88.SHFE; repeat for a strategy on several",
         )
-        parser.add_argument("--interval", required=True, metavar="TEXT", help="of the bars: 1m, 5m, 1h, 1d ...")
+        parser.add_argument(
+            "--interval", required=True, metavar="TEXT", help="of the bars: 1m, 5m, 1h, 1d ..., or tick"
+        )
         parser.add_argument("--start", type=trading_day, metavar="DAY", help="first trading day (default: all)")
         parser.add_argument("--end", type=trading_day, metavar="DAY", help="last trading day, included")
         parser.add_argument(
@@ -64,12 +70,22 @@ class Command(ActorCommand):
             raise CommandError(sentences(*check.faults))
 
 
+def _measure(check: StrategyCheck) -> str:
+    """The interval and how many bars, or ticks."""
+    if check.checked.interval == TICK:
+        return f"{check.bars:,} ticks"
+    return f"{check.checked.interval}, {check.bars:,} bars"
+
+
 def _told(check: StrategyCheck) -> str:
     """What was tried, and each warm-up; the faults follow as the error."""
     codes = ", ".join(instrument.code for instrument in check.checked.instruments)
-    lines = [f"{check.checked.request.strategy} on {codes} {check.checked.interval}, {check.bars:,} bars"]
+    lines = [f"{check.checked.request.strategy} on {codes} {_measure(check)}"]
     lines += [f"form {form}: {len(cuts)} cuts" for form, cuts in check.looks.cuts.items()]
     lines += [each.sentence for each in check.warm_ups if not each.short]
+    if check.needed is not None:
+        lines.append(f"A live start needs {max(check.needed, check.stated or 0):,} bars.")
+    lines.append(f"Written down as evidence {', '.join(map(str, check.evidence))}.")
     if not check.faults:
         lines.append("No look-ahead was found, and no warm-up that is too short.")
     return "\n".join(lines)

@@ -16,17 +16,10 @@ from strategies import registry
 from strategies.domain.forms import Form, forms
 from strategies.domain.parameters import StrategyParameters
 from strategies.domain.strategy import BaseStrategy, OrderUpdate, Signal, Wake, WakeKind
+from strategies.tests.domain.short import SHORT
 
 TARGETS = [name for name in registry.names() if Form.TARGET in forms(registry.get(name))]
 EVENTS = [name for name in registry.names() if Form.EVENT in forms(registry.get(name))]
-SHORT: dict[str, dict[str, object]] = {
-    "double_ma": {"fast": 2, "slow": 5},
-    "macd": {"fast": 2, "slow": 4, "signal": 2},
-    "bollinger": {"length": 5, "width": 1.0},
-    "rsi": {"length": 3},
-    "grid": {"levels": 3, "spacing": 2},
-    "dual_thrust": {"days": 1},
-}
 
 
 def walk(seed: int, count: int = 400, per_day: int = 40) -> BarSeries:

@@ -111,7 +111,7 @@ def agree(result: RunResult, slow: Exchange) -> None:
     assert result.rejected == slow.refused
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(bars=bar_series(), script=scripts)
 def test_orders_alone(bars: BarSeries, script: dict[int, list[Action]]) -> None:
     compare(bars, script, Rules(), Facts(), 1e6)
@@ -134,7 +134,7 @@ rules_given = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(bars=bar_series(), script=scripts, rules=rules_given)
 def test_volume_caps_limits_and_slippage(bars: BarSeries, script: dict[int, list[Action]], rules: Rules) -> None:
     compare(bars, script, rules, Facts(), 1e6)
@@ -143,7 +143,7 @@ def test_volume_caps_limits_and_slippage(bars: BarSeries, script: dict[int, list
 by_day = st.dictionaries(st.integers(18_000, 18_004), st.integers(180, 220).map(float))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(bars=bar_series(), script=scripts, upper=by_day, lower=by_day, rules=rules_given)
 def test_locked_prices(
     bars: BarSeries, script: dict[int, list[Action]], upper: dict[int, float], lower: dict[int, float], rules: Rules
@@ -151,13 +151,13 @@ def test_locked_prices(
     compare(bars, script, replace(rules, price_limits=True), Facts(upper_limits=upper, lower_limits=lower), 1e6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(bars=bar_series(), script=scripts, capital=st.sampled_from([500.0, 900.0, 2_000.0]), rules=rules_given)
 def test_margin_calls(bars: BarSeries, script: dict[int, list[Action]], capital: float, rules: Rules) -> None:
     compare(bars, script, replace(rules, margin_call=True), Facts(), capital)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     bars=bar_series(), script=scripts, settled=by_day,
     gaps=st.dictionaries(st.integers(18_000, 18_004), st.integers(-9, 9)), expiry=st.integers(18_000, 18_004),

@@ -114,7 +114,7 @@ def assert_same(result: RunResult, expected: Outcome) -> None:
     assert_close(np.array(singles).reshape(-1, 6), np.array(expected.trades).reshape(-1, 6))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(cases())
 def test_engine_and_reference_agree(case: Case) -> None:
     assert_same(of_engine(case), of_reference(case))

@@ -12,7 +12,7 @@ from quantsite.common.errors import RuleError
 
 
 @given(equity_curves())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_as_if_computed_with_it(equity: list[float]) -> None:
     result = result_of(equity, [3.0, -1.0])
     other = np.linspace(-0.01, 0.02, len(equity))

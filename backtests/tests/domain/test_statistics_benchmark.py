@@ -31,7 +31,7 @@ def _equity(returns: list[float]) -> list[float]:
 
 
 @given(STEPS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_alpha_beta_and_information_ratio(steps: list[tuple[float, float]]) -> None:
     own, other = ([round(step[side], 6) for step in steps] for side in (0, 1))
     figures = standard(result_of(_equity(own)), 100.0, benchmark=np.array(other))

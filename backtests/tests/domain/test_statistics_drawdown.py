@@ -38,7 +38,7 @@ def _spell(path: list[float], top: int, lowest: int, back: int | None) -> Spell:
 
 
 @given(equity_curves())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_all_spells_and_the_five_worst(equity: list[float]) -> None:
     expected = _spells(equity)
     water = Water.of(np.array(equity), 100.0)
@@ -54,7 +54,7 @@ def test_all_spells_and_the_five_worst(equity: list[float]) -> None:
 
 
 @given(equity_curves())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_deepest_in_the_block(equity: list[float]) -> None:
     figures = standard(result_of(equity), 100.0)
     path = [100.0, *equity]

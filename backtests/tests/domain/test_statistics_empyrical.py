@@ -40,7 +40,7 @@ def _equity(returns: list[float]) -> list[float]:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @given(RETURNS.filter(lambda steps: max(steps) - min(steps) > 1e-4 and min(steps) < 0))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_block(steps: list[float]) -> None:
     figures = standard(result_of(_equity(steps)), 100.0)
     returns = pd.Series(steps)
@@ -53,7 +53,7 @@ def test_the_block(steps: list[float]) -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-0.05, 0.05), st.floats(-0.05, 0.05)), min_size=5, max_size=120))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_beside_a_benchmark(steps: list[tuple[float, float]]) -> None:
     own, other = ([round(step[side], 5) for step in steps] for side in (0, 1))
     assume(np.std(other) > 0.005)  # a flatter one has a beta of hundreds, made of rounding

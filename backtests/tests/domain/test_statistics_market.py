@@ -110,7 +110,7 @@ def _check_lots(case: MarketCase, multipliers: list[float], figures: dict[str, f
 
 
 @given(market_cases())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_one_leg(case: MarketCase) -> None:
     _check(case, [10.0])
 
@@ -125,7 +125,7 @@ RANGES = st.lists(st.tuples(st.integers(0, 49), st.integers(0, 49)).map(sorted),
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=50, max_size=50), RANGES, st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_extremes_of_any_ranges(values: list[float], ranges: list[list[int]], is_chain: bool) -> None:
     if is_chain:  # each begins where the one before ended: the short way
         cuts = sorted({place for pair in ranges for place in pair})

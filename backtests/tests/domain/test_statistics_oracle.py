@@ -51,7 +51,7 @@ def _close(actual: float | None, expected: float) -> bool:
 
 
 @given(equity_curves())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_return_and_risk(equity: list[float]) -> None:
     figures = standard(result_of(equity), 100.0)
     returns = _returns(equity)
@@ -69,7 +69,7 @@ def test_return_and_risk(equity: list[float]) -> None:
 
 
 @given(equity_curves())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_downside(equity: list[float]) -> None:
     figures = standard(result_of(equity), 100.0)
     returns = _returns(equity)
@@ -84,7 +84,7 @@ def test_downside(equity: list[float]) -> None:
 
 
 @given(equity_curves())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_tails(equity: list[float]) -> None:
     figures = standard(result_of(equity), 100.0)
     returns = list(_returns(equity))
@@ -98,7 +98,7 @@ def test_tails(equity: list[float]) -> None:
 
 
 @given(equity_curves())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_drawdown_and_calmar(equity: list[float]) -> None:
     figures = standard(result_of(equity), 100.0)
     path = pd.Series([100.0, *equity])
@@ -113,7 +113,7 @@ def test_drawdown_and_calmar(equity: list[float]) -> None:
 
 
 @given(equity_curves())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_stability_is_the_r_squared_of_a_regression(equity: list[float]) -> None:
     figures = standard(result_of(equity), 100.0)
     path = [math.log(value / 100.0) for value in equity]
@@ -124,7 +124,7 @@ def test_stability_is_the_r_squared_of_a_regression(equity: list[float]) -> None
 
 
 @given(st.lists(st.one_of(st.floats(0.01, 1e4), st.floats(-1e4, -0.01), st.just(0.0)), max_size=60))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_trades(profits: list[float]) -> None:
     figures = standard(result_of([100.0], profits), 100.0)
     wins = pd.Series([p for p in profits if p > 0], dtype=float)

@@ -16,7 +16,7 @@ TARGETS = st.lists(st.sampled_from([None, 0.0, 1.0, 2.0, 3.0, -1.0, -2.5]), min_
 
 
 @given(TARGETS, st.lists(st.integers(-30, 30), min_size=40, max_size=40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_as_the_engine_pairs_them(targets: list[float | None], steps: list[int]) -> None:
     prices = 4000.0 + np.cumsum(steps)
     bars = bar_series([(100 + place // 5, price - 1.0, price, 1.0) for place, price in enumerate(prices.tolist())])

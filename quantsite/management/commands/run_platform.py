@@ -1,11 +1,12 @@
 """``manage.py run_platform``: pages, API and sockets in one process."""
 
 import gc
+import signal
 import socket
 import sys
 from argparse import ArgumentParser
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 import uvicorn
@@ -18,6 +19,7 @@ from quantsite.background import Background
 from quantsite.web.assets import collected, note_collected
 from quantsite.web.direct import DirectProtocol
 from quantsite.web.health import unapplied
+from quantsite.web.server import Server
 
 log = structlog.get_logger(__name__)
 
@@ -64,13 +66,19 @@ class Command(BaseCommand):
         config = configuration()
         load(config)
         background = Background(parts)
+        signal.signal(signal.SIGTERM, _as_interrupt)
         background.start()
         try:
-            uvicorn.Server(config).run(sockets=[listener])
+            Server(config).run(sockets=[listener])
         except KeyboardInterrupt:  # uvicorn has shut down in good order and passes the signal on
             self.stdout.write("stopped")
         finally:
             background.stop()
+
+
+def _as_interrupt(*_signal: object) -> NoReturn:
+    """Else SIGTERM ends the process before the parts beside the pages have: gateways would tell nobody their end."""
+    raise KeyboardInterrupt
 
 
 def advise(host: str) -> None:

@@ -6,8 +6,9 @@
  * The JSON is {"figure": json_item, "dark": {"#light": "#dark", ...}, "caption": "..."}. On a dark page the
  * same figure is drawn with its colours exchanged. A page is dark if <html> has the class "dark"; with
  * <html data-theme="auto"> it follows the reader's system, and paper is always light.
- * Texts come from the element: data-loading, data-error. Its data-chart-state becomes "drawn" or "failed", its
- * data-chart-theme "light" or "dark".
+ * Texts come from the element: data-loading, data-error. Its data-chart-state becomes "drawn", "failed" or "empty"
+ * (HTTP 409: the answer's detail says why there is nothing to draw), its data-chart-theme "light" or "dark".
+ * Elements that come later are drawn after htmx:afterSwap and after "quantsite:charts".
  */
 (() => {
   "use strict";
@@ -48,6 +49,7 @@
       headers: { Accept: "application/json" },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
+    if (response.status === 409) return { nothing: (await response.json()).detail };
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     return response.json();
   };
@@ -89,7 +91,14 @@
     if (element.dataset.loading) say(element, "chart-loading", element.dataset.loading);
     try {
       if (!window.Bokeh) throw new Error("Bokeh");
-      charts.get(element).chart = await load(element);
+      const chart = await load(element);
+      if (chart.nothing) {
+        charts.delete(element);
+        element.dataset.chartState = "empty";
+        say(element, "chart-loading", chart.nothing);
+        return;
+      }
+      charts.get(element).chart = chart;
       await draw(element);
       element.dataset.chartState = "drawn";
     } catch (error) {
@@ -111,7 +120,7 @@
   system.addEventListener("change", redraw);
   window.addEventListener("beforeprint", () => { printing = true; redraw(); });
   window.addEventListener("afterprint", () => { printing = false; redraw(); });
-  document.addEventListener("htmx:afterSwap", startAll);
+  for (const name of ["htmx:afterSwap", "quantsite:charts"]) document.addEventListener(name, startAll);
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", startAll);
   else startAll();
 })();

@@ -120,7 +120,7 @@ def by_whole_windows(ticks: Sequence[int], fast: int, slow: int) -> list[float |
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.integers(5_000, 5_020), max_size=120), st.integers(1, 12), st.integers(1, 12))
 def test_running_sums_decide_as_exact_fractions_do(ticks: list[int], fast: int, more: int) -> None:
     closes = [tick * 0.05 for tick in ticks]

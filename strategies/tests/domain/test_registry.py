@@ -12,7 +12,8 @@ from marketdata.domain.bars import Bar, BarSeries, FloatColumn
 from quantsite.common.errors import MissingError, RuleError
 from strategies import registry
 from strategies.domain import strategy
-from strategies.domain.forms import Form
+from strategies.domain.forms import Form, fits
+from strategies.domain.hosting.driving import check_hosting
 from strategies.domain.strategy import BaseStrategy, BoolColumn, Wake
 from strategies.library import double_ma
 
@@ -57,12 +58,35 @@ def test_the_forms_of_a_strategy_are_told() -> None:
         "double_ma": (Form.TARGET, Form.PLAIN),
         "dual_thrust": (Form.EVENT, Form.PLAIN),
         "grid": (Form.EVENT, Form.PLAIN),
+        "imbalance": (),
         "macd": (Form.TARGET, Form.PLAIN),
+        "momentum_portfolio": (Form.PLAIN,),
         "rsi": (Form.TARGET, Form.PLAIN),
         "spread": (Form.PLAIN,),
         "turtle": (Form.PLAIN,),
     }
-    assert {name: registry.legs(name) for name in registry.names() if registry.legs(name) != 1} == {"spread": 2}
+    assert {name: registry.legs(name) for name in registry.names() if registry.legs(name) != 1} == {
+        "momentum_portfolio": 0,
+        "spread": 2,
+    }
+    assert [name for name in registry.names() if registry.facts(name).ticks and not registry.forms(name)] == [
+        "imbalance"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("legs", "counts"), [(1, [1]), (2, [2]), (0, [2, 3, 4]), (3, [3])], ids=["one", "two", "any", "three"]
+)
+def test_as_many_instruments_fit_as_a_strategy_trades(legs: int, counts: list[int]) -> None:
+    assert [count for count in range(5) if fits(legs, count)] == counts
+
+
+def test_a_host_takes_a_portfolio_on_two_legs_or_more() -> None:
+    portfolio = registry.get("momentum_portfolio")
+    check_hosting(portfolio, 2, on_ticks=False)
+    check_hosting(portfolio, 5, on_ticks=False)
+    with pytest.raises(RuleError, match="momentum_portfolio trades two instruments or more at a time, not 1"):
+        check_hosting(portfolio, 1, on_ticks=False)
 
 
 class Unfinished(BaseStrategy):
@@ -90,6 +114,15 @@ class NoFlagWarmUp(BaseStrategy):
         return bars.close > 0.0
 
 
+class Blind(BaseStrategy):
+    """Trades any number of legs and looks at one."""
+
+    legs = 0
+
+    def on_market_data(self, bar: Bar) -> None:
+        """Nothing."""
+
+
 class OneEyed(BaseStrategy):
     """Trades two legs and looks at one."""
 
@@ -105,6 +138,7 @@ class OneEyed(BaseStrategy):
         (Unfinished, "must implement target_positions, on_wake, on_market_data, on_bars or on_tick"),
         (NoWarmUp, "implements target_positions: it must state its warm_up"),
         (NoFlagWarmUp, "implements flags: it must state its warm_up"),
+        (Blind, "trades any number of legs: it must implement on_bars or on_wake"),
         (OneEyed, "trades 2 legs: it must implement on_bars or on_wake"),
     ],
 )

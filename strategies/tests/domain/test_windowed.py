@@ -97,7 +97,7 @@ def test_initialize_forgets_the_run_before() -> None:
         assert windowed.generate_signals() == []
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tick_bars(most=400), st.integers(1, 150))
 def test_the_window_holds_the_last_bars_in_order(bars: BarSeries, length: int) -> None:
     window = Window(length, bars.instrument, bars.interval)
@@ -118,7 +118,7 @@ def test_a_window_shows_its_memory_without_copying() -> None:
     assert np.shares_memory(window.bars().close, window.bars().close)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(tick_bars(most=300, swing=2), st.integers(1, 9))
 def test_windows_decide_as_whole_columns_do(bars: BarSeries, length: int) -> None:
     windowed = Windowed(highest(length))

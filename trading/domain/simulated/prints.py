@@ -19,6 +19,9 @@ ONE_SIDED_FROM = to_day_number(date(2020, 1, 1))
 TWO_SIDED = frozenset({"SHFE", "INE", "DCE", "CZCE"})
 """Exchanges that counted both sides of every trade before :data:`ONE_SIDED_FROM`; CFFEX never did."""
 
+CENT = 0.01
+"""Yuan."""
+
 DUST = 1e-6
 """Ticks by which an average may miss the grid."""
 
@@ -31,8 +34,8 @@ def sides_counted(exchange: str, trading_day: int) -> int:
 def prints_between(before: Tick | None, tick: Tick, sides: int, price_tick: float, multiplier: float) -> Prints:
     """The trades since ``before``, or since the opening of the day where it is None or of another day.
 
-    Where turnover is unknown, or its average lies outside the day's range (late reports, block trades), all of
-    the volume counts at the last price; without a last price nothing does.
+    Where turnover is unknown or made up of the day's average, or its average lies outside the day's range (late
+    reports, block trades), all of the volume counts at the last price; without a last price nothing does.
     """
     same = before is not None and before.trading_day == tick.trading_day
     published = tick.volume - before.volume if same and before is not None else tick.volume
@@ -41,10 +44,23 @@ def prints_between(before: Tick | None, tick: Tick, sides: int, price_tick: floa
         return {}
     turnover = tick.turnover - before.turnover if same and before is not None else tick.turnover
     last = round(tick.last / price_tick)
+    if same and before is not None and all(_made_up(each, price_tick, multiplier) for each in (before, tick)):
+        return {last: lots}
     average = turnover / published / multiplier
     if not isfinite(average) or average <= 0 or average > tick.high + DUST or average < tick.low - DUST:
         return {last: lots}
     return _split(average / price_tick, lots, last)
+
+
+def _made_up(tick: Tick, price_tick: float, multiplier: float) -> bool:
+    """Whether the turnover is the volume times an average that was rounded to the price grid first, as CZCE's is.
+
+    It tells of the day's average alone: from tick to tick it grows by that, at whatever price was traded.
+    """
+    if not isfinite(tick.average):
+        return False
+    steps = tick.average / price_tick
+    return abs(steps - round(steps)) < DUST and abs(tick.turnover - tick.volume * tick.average * multiplier) < CENT
 
 
 def _split(average: float, lots: int, last: int) -> Prints:

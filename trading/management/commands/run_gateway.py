@@ -2,16 +2,22 @@
 
 import signal
 import threading
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.commands import sentence
+from accounts.metrics_option import add_metrics_option, metrics_served
+from marketdata.ctp.trial import SECONDS
+from marketdata.domain.ctp.exits import exit_code
 from quantsite.common.errors import RuleError
-from trading.account_gateway import AccountGateway
-from trading.house import GatewayHouse
+from quantsite.web.metrics import REGISTRY
+from trading.gateways.ctp.trial import try_account
 from trading.permissions import find_account
+from trading.runner import AccountGateway
+from trading.supervised import end_with_supervisor
+from trading.supervisor import Supervisor
 
 
 class Command(BaseCommand):
@@ -23,7 +29,13 @@ class Command(BaseCommand):
         """Which account."""
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("account", nargs="?", metavar="ACCOUNT", help="the account's code")
-        which.add_argument("--all", action="store_true", help="every open account, a thread each")
+        which.add_argument("--all", action="store_true", help="every open account: supervises them")
+        parser.add_argument(
+            "--check", nargs="?", type=float, const=SECONDS, metavar="SECONDS",
+            help="log in at the account's broker, say what came of it, and end",
+        )  # fmt: skip
+        parser.add_argument("--supervised", action="store_true", help=SUPPRESS)  # ends with the process that started it
+        add_metrics_option(parser, 9101)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run. Ends with a sentence where there is no such account or another gateway has it."""
@@ -31,10 +43,20 @@ class Command(BaseCommand):
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())
         try:
-            if options["all"]:
-                GatewayHouse().run(stop)
-            else:
-                AccountGateway(find_account(None, options["account"]).code).run(stop)
+            if options["supervised"]:
+                end_with_supervisor(stop)
+            with metrics_served(options["metrics"]):
+                if options["all"]:
+                    supervisor = Supervisor()
+                    REGISTRY.register(supervisor.figures)
+                    supervisor.run(stop)
+                else:
+                    account = find_account(None, options["account"])
+                    if options["check"] is not None:
+                        self.stdout.write(try_account(account, stop, options["check"]))
+                    else:
+                        AccountGateway(account.code).run(stop)
         except RuleError as error:
-            raise CommandError(sentence(error)) from error
-        self.stdout.write("ended")
+            raise CommandError(sentence(error), returncode=exit_code(error)) from error
+        if options["check"] is None:
+            self.stdout.write("ended")

@@ -262,7 +262,7 @@ def test_a_restored_order_may_bring_what_it_froze() -> None:
     rebuilt = AccountBook.from_document(book.to_document(), book.broker)
     for placed in (opening, closing):
         kept = book.frozen(placed.order_id)
-        unpriced = replace(placed, price=math.nan, type=OrderType.MARKET)
+        unpriced = placed._replace(price=math.nan, type=OrderType.MARKET)
         rebuilt.restore(unpriced, book.parts_left(placed.order_id), kept)
         assert rebuilt.frozen(placed.order_id) == pytest.approx(kept)
     assert rebuilt.volumes(RB, Side.LONG) == book.volumes(RB, Side.LONG)

@@ -151,7 +151,7 @@ def test_current_yesterday_falls_as_its_lots_are_closed() -> None:
     book = mixed(RB, yesterday=3, today=1)
     trade(book, RB, SELL, CLOSE, 2)
     (row,) = book.positions()
-    assert (row.volume, row.today, row.yesterday, row.closable) == (2, 1, 1, 2)
+    assert (row.volume, row.today, row.yesterday, row.frozen) == (2, 1, 1, 0)
 
 
 def test_closes_of_one_kind_are_frozen_across_orders_and_fills() -> None:
@@ -161,7 +161,7 @@ def test_closes_of_one_kind_are_frozen_across_orders_and_fills() -> None:
     book.fill(order_id, 4000.0, 3, 1, DAY_NUMBER)
     assert book.volumes(RB, Side.LONG) == SideVolume(today=2, yesterday=0, frozen_today=1, frozen_yesterday=0)
     (row,) = book.positions()
-    assert (row.frozen, row.frozen_today, row.closable) == (1, 1, 1)
+    assert (row.frozen, row.frozen_today, row.volume) == (1, 1, 2)
 
 
 def test_a_fill_whose_lots_a_foreign_fill_took_books_nothing() -> None:

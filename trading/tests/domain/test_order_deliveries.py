@@ -77,7 +77,7 @@ def truth(state: OrderState) -> tuple[object, ...]:
     return state.status, state.traded, state.trades, state.missing, state.cancel_requested, state.reason_code
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_duplicated_reordered_and_lost_reports_lead_to_the_plain_orders_end(data: st.DataObject) -> None:
     life = data.draw(lives())
@@ -180,7 +180,7 @@ def check(state: OrderState) -> None:
     assert state.ended_at is None or state.traded <= state.ended_at
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.lists(ANY_EVENT, max_size=15))
 def test_any_events_whatever_keep_the_invariants(events: list[Event]) -> None:
     state = OrderState(1, 5)

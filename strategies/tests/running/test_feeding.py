@@ -1,0 +1,90 @@
+"""News that a runner finds beside frames of the past: each is told before the message that it came before."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from marketdata import stream
+from marketdata.domain.ticks import Clock, encode
+from marketdata.tests.made_ticks import tick
+from quantsite.testing.patience import SOON
+from strategies.domain.hosting.news import News, NewsKind
+from strategies.running.feeding import Feeding, Frame
+from strategies.running.telling import AccountNews, OrderNews
+from trading.loop.market import Market
+
+pytestmark = pytest.mark.django_db
+
+NEAR, FAR = "rb2405.SHFE", "rb2410.SHFE"
+ACCOUNT, ONE, OTHER = 1, 11, 12
+
+
+@dataclass
+class Notes:
+    """Writes down what an instance of one leg is told."""
+
+    pk: int
+    code: str
+    heard: list[str]
+    seq: int = 0
+    interval: str = "tick"
+    legs: list[Any] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.legs = [SimpleNamespace(number=0, instrument=SimpleNamespace(code=self.code))]
+
+    def tick(self, _leg: int, one: Any, _event_at: int) -> None:
+        self.heard.append(f"tick {one.seq} of {self.pk}")
+
+    def on_clock(self, _now: int, _event_at: int) -> None:
+        self.heard.append(f"clock of {self.pk}")
+
+    def end_day(self, _day: int, _event_at: int) -> None:
+        pass
+
+    def news(self, told: OrderNews, _event_at: int) -> None:
+        self.heard.append(f"news {told.seq} of {self.pk}")
+
+
+def test_what_bears_a_ticks_time_is_told_before_that_tick_and_behind_what_came_before_it() -> None:
+    source = f"feed-{uuid4().hex[:12]}"
+    near, far = tick(NEAR, 1), tick(FAR, 1)
+    now, heard = near.time, list[str]()
+    market = Market()
+    market.remember({NEAR: source, FAR: source})
+    feeding = Feeding(market)
+    for pk, code in ((ONE, NEAR), (OTHER, FAR)):
+        feeding.add(Notes(pk, code, heard))  # type: ignore[arg-type]
+    feeding.follow(ACCOUNT, 0)
+    publisher = stream.publisher(source, 1)
+    for message in (
+        Clock(source, now, near.trading_day, 0.0),
+        near,
+        far,
+        Clock(source, now + 1, near.trading_day, 0.0),
+    ):
+        publisher.send(encode(message))
+        assert publisher.flush(SOON)
+    feeding.begin({source: "0-0"}, {ACCOUNT: 0})
+    assert feeding.catching_up
+    told = [
+        OrderNews(ACCOUNT, seq, pk, code, 1, News(1, NewsKind.ACCEPTED, now))
+        for seq, pk, code in ((1, ONE, NEAR), (2, OTHER, FAR))
+    ]
+    feeding.take_news(AccountNews(ACCOUNT, 2, told), now)
+    for name, data in stream.tail(source, 10):
+        feeding.take_frame(Frame(source, name, data, now))
+    publisher.close()
+    clocks = [f"clock of {ONE}", f"clock of {OTHER}"]
+    assert heard == [
+        *clocks,
+        f"news 1 of {ONE}",
+        f"tick 1 of {ONE}",
+        f"news 2 of {OTHER}",
+        f"tick 1 of {OTHER}",
+        *clocks,
+    ]
+    assert not feeding.catching_up

@@ -102,6 +102,13 @@ def pytest_load_initial_conftests() -> Generator[None, None, None]:
     return (yield)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that is long on purpose has no limit; every other has the one in ``pyproject.toml``."""
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.timeout(0))
+
+
 def pytest_collection_finish() -> None:
     """What is loaded by now (numba, pandas, all of Django) stays to the end: no search for garbage walks through it."""
     gc.collect()

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 RowT = TypeVar("RowT", bound=models.Model)
 
+SECOND_PART = 1_000_000_000
+"""Added to the number of an order that goes out as two: its second part opens what the first has left to open."""
+
 
 class InstanceRows(models.QuerySet[RowT]):
     """Rows that belong to an instance and are seen with it."""

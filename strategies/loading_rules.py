@@ -18,6 +18,7 @@ from strategies.domain.forms import ANY_LEGS, Form, overrides, own_forms, takes_
 from strategies.domain.forms import forms as forms_of
 from strategies.domain.parameters import ParameterInfo, StrategyParameters
 from strategies.domain.strategy import BaseStrategy
+from strategies.loading_sources import names_of
 
 PROJECT_PACKAGES = ("quantsite", "accounts", "marketdata", "trading", "strategies", "backtests")
 PROJECT = Path(__file__).resolve().parents[1]
@@ -142,11 +143,7 @@ def _deciding(source: str) -> tuple[tuple[str, Path], ...]:
     """The modules among :data:`DECIDING` that a source imports, and their files."""
     found = {}
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        for name in names:
+        for name in names_of(node, ()):
             path = PROJECT.joinpath(*name.split(".")).with_suffix(".py")
             if name.startswith(DECIDING) and path.is_file():
                 found[name] = path

@@ -77,12 +77,12 @@ def _imported(text: bytes, path: Path, place: Place) -> Iterator[Path]:
         return
     package = (place.package, *path.relative_to(place.folder).parts[:-1])
     for node in ast.walk(tree):
-        for name in _names(node, package):
+        for name in names_of(node, package):
             yield from _files_of(name, place)
 
 
-def _names(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
-    """Absolute names of modules that a statement may load."""
+def names_of(node: ast.AST, package: tuple[str, ...]) -> Iterator[str]:
+    """Absolute names of modules that a statement in ``package`` may load."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):

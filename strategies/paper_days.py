@@ -4,7 +4,7 @@ A day passes that was run as a whole by one set of parameters: begun with the da
 missed market data. What the runner has written of the day says so; beat looks for days without evidence.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import Exists, OuterRef, QuerySet
@@ -91,7 +91,7 @@ def _is_over(day: StrategyDay, closes: datetime) -> bool:
 
 def _begun(day: StrategyDay) -> datetime | None:
     at = day.opening.get("at")
-    return None if at is None else datetime.fromtimestamp(at // 10**9, UTC)
+    return None if at is None else ns_to_utc(at)
 
 
 def _show(day: StrategyDay, hours: tuple[datetime, datetime]) -> None:

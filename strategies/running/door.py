@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from strategies.domain.hosting.intents import Decided, Intent, Place
+from strategies.event_models import SECOND_PART
 
 if TYPE_CHECKING:
     from strategies.running.instance import Instance
@@ -20,7 +21,6 @@ MOST_PRICE = 1e9
 MOST_TARGET = 1e12
 LAST = 4 * 10**18
 """No instant (ns UTC) of the next seventy years is later."""
-SECOND_PART = 1_000_000_000
 
 
 def wrong_with(intent: Intent, instance: "Instance") -> str:

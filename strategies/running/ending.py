@@ -22,11 +22,9 @@ from strategies.running.hosts import OVER_BUDGET
 from strategies.running.inputs import error_of
 from strategies.running.instance import FAULTS_IN_A_ROW, Instance
 from strategies.running.isolated import MOST_BYTES, Gone
-from strategies.running.leftovers import withdraw_all
+from strategies.running.leftovers import withdraw, withdraw_all
 from strategies.running.starting import owner_of, tell_health
 from strategies.verbs.holdings import held_lots, working_orders
-from trading.choices import CommandKind
-from trading.verbs.inbox import enqueue
 
 if TYPE_CHECKING:
     from strategies.running.loop import StrategyLoop
@@ -192,8 +190,7 @@ class Ending:
         alarms.tell_failed(row.key, say.NOT_BEGUN, given)
         say.line_of(row.pk, "failed", say.NOT_BEGUN, given, level=LogLevel.ERROR)
         if row.on_failure != OnFailure.LEAVE:
-            for order in working_orders(row).select_related("account").order_by("pk"):
-                enqueue(None, order.account, CommandKind.CANCEL, order=order)
+            withdraw(working_orders(row))
         held = held_lots(row) if row.on_failure == OnFailure.FLATTEN else {}
         if held:
             alarms.tell_left(row.key, ", ".join(f"{lots:+d} {code}" for code, lots in held.items()), error.text)

@@ -21,6 +21,7 @@ from strategies.domain.hosting.intents import Place
 from strategies.domain.hosting.news import News, NewsKind
 from strategies.domain.hosting.terms import TICKS
 from strategies.domain.hosting.virtual import VirtualBook
+from strategies.event_models import SECOND_PART
 from strategies.instance_models import StrategyInstance
 from strategies.running.days import DayCount, add_to_day, day_row, keep_days
 from strategies.running.door import wrong_with
@@ -36,8 +37,6 @@ MOST_INPUTS = 64
 """Handed to a host elsewhere at once."""
 BEHIND_SECONDS = 60.0
 """A host elsewhere that is so far behind decides on a market that is gone."""
-SECOND_PART = 1_000_000_000
-"""Added to the number of an order that goes out as two: its second part opens what the first has left to open."""
 ENDS = frozenset({NewsKind.REJECTED, NewsKind.CANCELLED})
 QUIET_SECONDS = 4.0
 """A tick on which nothing was decided is read again in no time: the state after it is stored that much later."""

@@ -7,6 +7,8 @@ go on with other lots than the account has.
 import time
 from typing import NamedTuple
 
+from django.db.models import QuerySet
+
 from strategies.event_models import client_order_id
 from strategies.running.instance import Instance
 from trading.choices import CommandKind
@@ -48,6 +50,10 @@ class Leftovers:
 def withdraw_all(instance: Instance) -> None:
     """Ask for the end of every order of it that may still fill."""
     names = [client_order_id(instance.pk, number) for number in instance.sent]
-    working = Order.objects.working().filter(account=instance.account, client_order_id__in=names)
-    for order in working.select_related("account").order_by("pk"):
+    withdraw(Order.objects.working().filter(account=instance.account, client_order_id__in=names))
+
+
+def withdraw(orders: QuerySet[Order]) -> None:
+    """Ask for the end of working orders."""
+    for order in orders.select_related("account").order_by("pk"):
         enqueue(None, order.account, CommandKind.CANCEL, order=order)

@@ -16,12 +16,12 @@ from strategies import loading, registry
 from strategies.domain.hosting.gather import BarGatherer
 from strategies.domain.hosting.host import LiveHost
 from strategies.domain.hosting.virtual import VirtualBook
-from strategies.event_models import Signal, StrategyOrder
+from strategies.event_models import SECOND_PART, Signal, StrategyOrder
 from strategies.instance_models import StrategyInstance
 from strategies.running.guard import Guard, OverBudgetError
 from strategies.running.hosts import Local, Remote
 from strategies.running.inputs import error_of
-from strategies.running.instance import SECOND_PART, Instance, Leg
+from strategies.running.instance import Instance, Leg
 from strategies.running.isolated import BEGIN_SECONDS, Heard, Isolated
 from strategies.running.rebuilding import rebuild
 from strategies.running.spec import HostSpec, LegSpec, make_host

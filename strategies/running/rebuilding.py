@@ -7,8 +7,8 @@ are the account's to tell.
 from math import nan
 
 from marketdata.domain.calendar import to_day_number
-from strategies.event_models import StrategyOrder
-from strategies.running.instance import SECOND_PART, Instance, SentOrder
+from strategies.event_models import SECOND_PART, StrategyOrder
+from strategies.running.instance import Instance, SentOrder
 from strategies.state_models import StrategyPosition
 from trading.account_models import AccountState
 from trading.choices import FINAL_STATUSES, DirectionName

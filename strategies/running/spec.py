@@ -78,9 +78,8 @@ def make_host(spec: HostSpec, document: dict[str, Any] | None, bars: Sequence[Ba
     whatever the strategy raises while it warms up.
     """
     strategy = registry.create(spec.strategy, spec.parameters)
-    if spec.source_hash and registry.source_hash(type(strategy)) != spec.source_hash:
-        text = say("The code of %(strategy)s has changed since it was tested.", strategy=spec.strategy)
-        raise ConflictError("source_changed", text)
+    if spec.source_hash:
+        demand_tested(spec.strategy, registry.source_hash(type(strategy)), spec.source_hash)
     legs = [LegTerms(leg.code, leg.price_tick, leg.multiplier) for leg in spec.legs]
     setup = HostSetup(spec.unit, spec.interval, spec.seed)
     plan = parse(spec.execution, len(legs))
@@ -91,6 +90,13 @@ def make_host(spec: HostSpec, document: dict[str, Any] | None, bars: Sequence[Ba
     if bars:
         host.warm(bars)
     return host
+
+
+def demand_tested(strategy: str, found: str, tested: str) -> None:
+    """Raises ``ConflictError`` ``source_changed`` where a strategy's code is not the one that was tested."""
+    if found != tested:
+        text = say("The code of %(strategy)s has changed since it was tested.", strategy=strategy)
+        raise ConflictError("source_changed", text)
 
 
 def _roll(  # noqa: PLR0917 - the arguments of a protocol behind our own

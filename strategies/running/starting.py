@@ -30,6 +30,7 @@ from strategies.running.instance import Instance
 from strategies.running.leftovers import Leftovers
 from strategies.running.making import Maker
 from strategies.running.older import OlderBars
+from strategies.running.spec import demand_tested
 from strategies.running.warm_starts import Asked, Warmed, WarmStarts
 from strategies.running.warming import bars_between
 from strategies.state_models import StrategyState
@@ -245,9 +246,7 @@ class Starting:
 
 def demand_runnable(row: StrategyInstance) -> None:
     """Raises ``RuleError`` where an instance may not run: its source, its interval, its owner's rights."""
-    if registry.source_hash(row.strategy) != row.source_hash:
-        text = say("The code of %(strategy)s has changed since it was tested.", strategy=row.strategy)
-        raise ConflictError("source_changed", text)
+    demand_tested(row.strategy, registry.source_hash(row.strategy), row.source_hash)
     if row.interval != TICKS and row.interval not in settings.BAR_INTERVALS:
         known = ", ".join(settings.BAR_INTERVALS)
         text = say("Feeds build no bars of %(interval)s: use one of %(known)s, or add it to QUANTSITE_BAR_INTERVALS.",

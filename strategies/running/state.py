@@ -17,8 +17,9 @@ from accounts.leases import LeaseLostError
 from marketdata.domain.calendar import from_day_number
 from quantsite.common.times import ns_to_utc
 from quantsite.web.prepared import run_prepared
+from strategies.event_models import SECOND_PART
 from strategies.running.days import DayCount
-from strategies.running.instance import SECOND_PART, Instance, SentOrder
+from strategies.running.instance import Instance, SentOrder
 from strategies.state_models import StrategyState
 
 Values = tuple[Any, ...]

@@ -3,7 +3,7 @@
 A traced test takes about twice its time. Pages, sockets, charts, processes, whole loops and recorded data reach the
 same lines once more, and a rule that only they reach is not tested: they run untraced, and the floor asks for more, not
 for less. What is left are the tests of the domain, and those of verbs, one at a time.
-So does the runner of strategies: whole days, and time limits that do not end a traced loop.
+So does the runner of strategies: whole days.
 The engine's drawn examples run traced without numba (``quantsite.testing.run``), for no compiled line is seen.
 """
 

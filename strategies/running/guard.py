@@ -21,7 +21,7 @@ LOOK_SECONDS = 0.05
 AGAIN_SECONDS = 0.5
 """One that was raised in a finaliser, or behind ``except:``, was for nothing."""
 ARRIVES_SECONDS = 0.1
-"""What was fired is raised within a few instructions, or has been caught."""
+"""What was fired is raised within a few instructions of ours, or has been caught already."""
 
 
 class OverBudgetError(BaseException):
@@ -71,7 +71,6 @@ class Guard:
             until = time.monotonic() + ARRIVES_SECONDS
             while time.monotonic() < until:
                 time.sleep(0.001)
-            _raise_in(self._whose, None)
             raise OverBudgetError  # it was caught, and the time is over all the same
 
     def _watch(self) -> None:
@@ -84,7 +83,10 @@ class Guard:
                     _raise_in(self._whose, OverBudgetError)
 
 
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Have that thread raise it as soon as it runs Python again; None: what is on its way does not arrive."""
-    given = None if error is None else ctypes.py_object(error)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), given)
+def _raise_in(thread: int, error: type[BaseException]) -> None:
+    """Have that thread raise it as soon as it runs Python again.
+
+    It is never taken back, as the same call with NULL would: that leaves CPython 3.11 with the flag up which says that
+    something is to be looked at, for ever. All code is slower then, and traced code goes no step further.
+    """
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))

@@ -11,11 +11,12 @@ import pytest
 from marketdata.domain.bars import Bar, BarSeries, FloatColumn
 from quantsite.common.errors import MissingError, RuleError
 from strategies import registry
-from strategies.domain import strategy
+from strategies.domain import parameters, strategy
 from strategies.domain.forms import Form, fits
 from strategies.domain.hosting.driving import check_hosting
 from strategies.domain.strategy import BaseStrategy, BoolColumn, Wake
 from strategies.library import double_ma
+from strategies.loading_rules import project_sources
 
 
 def test_a_strategy_is_found_by_its_name() -> None:
@@ -158,9 +159,12 @@ def test_the_library_cannot_be_read_while_a_strategy_is_unfinished(monkeypatch: 
 
 
 def test_the_source_hash_covers_the_class_and_its_bases_in_the_project() -> None:
-    sources = [Path(inspect.getsourcefile(module) or "").read_bytes() for module in (double_ma, strategy)]
-    expected = hashlib.sha256(b"".join(source + b"\0" for source in sources)).hexdigest()
-    assert registry.source_hash(double_ma.DoubleMa) == expected
+    own = b"".join(Path(inspect.getsourcefile(module) or "").read_bytes() + b"\0" for module in (double_ma, strategy))
+    sources = project_sources(double_ma.DoubleMa)
+    assert sources.startswith(own)
+    imported = Path(inspect.getsourcefile(parameters) or "").read_bytes()
+    assert imported + b"\0" in sources.removeprefix(own)
+    assert registry.source_hash(double_ma.DoubleMa) == hashlib.sha256(sources).hexdigest()
 
 
 def test_the_source_hash_does_not_know_where_the_file_lies(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """The time limit of strategies that share the runner's process: what it ends, and that nothing of it is left over."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from quantsite.common.errors import RuleError
+from quantsite.testing.patience import SOON
 from strategies.running import making
 from strategies.running.guard import Guard, OverBudgetError
 
@@ -47,6 +50,40 @@ def test_what_does_not_come_back_is_ended_even_where_it_catches_everything(guard
     with pytest.raises(OverBudgetError):
         guard.run(work, BUDGET)  # type: ignore[arg-type]
     assert guard.run(lambda: sum(range(100_000)), PLENTY) == 4_999_950_000
+
+
+TRACED = """
+import sys
+from strategies.running.guard import Guard, OverBudgetError
+
+def forever():
+    while True:
+        pass
+
+def deaf():
+    for again in range(2):
+        try:
+            forever()
+        except BaseException:
+            pass
+
+guard = Guard()
+sys.settrace(lambda *told: None)
+for work in (forever, deaf):
+    try:
+        guard.run(work, 0.1)
+    except OverBudgetError:
+        print("ended", flush=True)
+guard.run(lambda: [abs(each) for each in range(1000)], 60)
+guard.close()
+print("goes on")
+"""
+
+
+def test_traced_code_is_ended_too_and_what_follows_goes_on() -> None:
+    done = subprocess.run([sys.executable, "-c", TRACED], capture_output=True, text=True, timeout=SOON, check=False)
+    told = [line for line in done.stdout.splitlines() if "does not come back" not in line]
+    assert told == ["ended", "ended", "goes on"], done.stderr
 
 
 def test_what_it_gives_and_raises_goes_through(guard: Guard) -> None:

@@ -100,7 +100,7 @@ def _show(day: StrategyDay, hours: tuple[datetime, datetime]) -> None:
         kind=EvidenceKind.PAPER_DAY,
         strategy=instance.strategy,
         passed=not found,
-        parameters=day.opening.get("parameters", instance.parameters),
+        parameters=day.parameters,
         interval=day.opening.get("interval", instance.interval),
         source_hash=day.opening.get("source_hash") or day.source_hash,
         instance_id=instance.pk,

@@ -1,5 +1,8 @@
 """Where instances stand: stored state, virtual positions, days and rolls. The runner writes it. Part of the models."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -123,6 +126,12 @@ class StrategyDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.instance_id} {self.trading_day}"
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """By which the instance decided as the day began; those of today where that was not kept."""
+        decided_by: Mapping[str, Any] = (self.opening or {}).get("parameters", self.instance.parameters)
+        return decided_by
 
 
 class StrategyRoll(models.Model):

@@ -124,7 +124,7 @@ def _other_bars(instance: StrategyInstance, day: StrategyDay, replayed: Replayed
     """Bars that are stored otherwise than the recorded ticks make them: each acts as far as the warm-up looks back."""
     if instance.interval == TICKS:
         return
-    strategy = registry.create(instance.strategy, instance.parameters)
+    strategy = registry.create(instance.strategy, day.parameters)
     memory = strategy.warm_up() if overrides(type(strategy), "warm_up") else 1
     for leg, (instrument, built) in enumerate(zip(replayed.instruments, replayed.bars, strict=True)):
         stored, _hash = load(instrument, instance.interval, day.trading_day, day.trading_day)

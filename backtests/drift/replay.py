@@ -109,8 +109,7 @@ def _host(
     instance: StrategyInstance, day: StrategyDay, legs: Sequence[Leg], instruments: Sequence[Instrument]
 ) -> tuple[LiveHost, str]:
     opening: dict[str, Any] = day.opening or {}
-    parameters = opening.get("parameters", instance.parameters)
-    strategy = registry.create(instance.strategy, parameters)
+    strategy = registry.create(instance.strategy, day.parameters)
     terms = [LegTerms(leg.code, leg.costs.price_tick, leg.costs.multiplier) for leg in legs]
     setup = HostSetup(instance.unit, instance.interval, instance.seed)
     on_ticks = instance.interval == TICKS

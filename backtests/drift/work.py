@@ -124,11 +124,12 @@ def _store(claim: DriftClaim, report: DriftReport, found: Drift, columns: dict[s
 
 def _show(report: DriftReport, found: Drift, columns: dict[str, Any]) -> None:
     instance = report.instance
+    day = StrategyDay.objects.get(instance=instance, trading_day=report.trading_day)
     finding = Finding(
         kind=EvidenceKind.DRIFT,
         strategy=instance.strategy,
         passed=found.passed,
-        parameters=instance.parameters,
+        parameters=day.parameters,
         interval=instance.interval,
         source_hash=columns["source_hash"] or columns["run_source_hash"],
         instance_id=instance.pk,

@@ -15,8 +15,9 @@ from marketdata.domain.ticks import Tick
 from marketdata.instruments import find_instrument
 from marketdata.tests.domain.recorded import needs_data
 from marketdata.ticks.models import Tick as TickDay
-from strategies.models import StrategyDay, StrategyInstance
+from strategies.models import Evidence, StrategyDay, StrategyInstance
 from strategies.tests.live_day import LiveDay, live_day, make_instance
+from strategies.verbs.evidence import complete_hash
 
 pytestmark = [pytest.mark.django_db(transaction=True), needs_data, pytest.mark.real_data]
 
@@ -75,7 +76,11 @@ def test_days_that_went_in_lock_step_are_found_alike_from_what_they_began_with(
         for ticks in recorded:
             day.play(ticks)
             day.finish_day()
+    changed = StrategyInstance.objects.filter(pk=rows["double_ma"].pk)
+    changed.update(parameters={"fast": 4, "slow": 9})  # people do, before the evening: the days were the others'
     found = reports()
+    shown = Evidence.objects.filter(kind="drift", instance=rows["double_ma"]).values_list("parameters_hash", flat=True)
+    assert [*shown] == 2 * [complete_hash("double_ma", PRESETS["double_ma"])]
     told = {key: (report.status, report.error, report.alike, report.rows[:3]) for key, report in found.items()}
     assert set(found) == {(name, number) for name in PRESETS for number in (0, 1)}, told
     for report in found.values():

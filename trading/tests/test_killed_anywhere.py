@@ -64,6 +64,8 @@ class Pair:
         """Have both live through a story, the first one with these deaths in it, and compare."""
         self.number += 1
         self.one.street.tick(4000.0, turnover=nan)  # a story that takes lots of a book finds a fresh one, and a market
+        for table in (self.one, self.other):
+            table.turn()  # or an order would be sent at the time of the tick before, where that one is read late
         try:
             _STORIES[story](self, deaths)
             assert wrongs(self.one.account) == []

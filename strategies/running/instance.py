@@ -317,12 +317,15 @@ class Instance:
             host.feed(self._under_way.inputs, document=aged or self._under_way.told)
 
     def told(self, told: Told) -> None:
-        """What a host elsewhere has made of the step that is under way."""
-        step, self._under_way = self._under_way, None
-        if step is None:
+        """What a host elsewhere has made of the step that is under way.
+
+        Its first word (number 0) is about none: a step may have been handed over before that one was taken.
+        """
+        if told.number == 0:
             self._ready = time.monotonic()
             return
-        if len(told.intents) != len(step.events):
+        step, self._under_way = self._under_way, None
+        if step is None or len(told.intents) != len(step.events):
             self.unfit = "an answer to something else"
             return
         known = len(self.wanted)

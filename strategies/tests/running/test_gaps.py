@@ -20,6 +20,9 @@ from strategies.choices import Health
 from strategies.event_models import StrategyLog
 from strategies.instance_models import StrategyInstance
 from strategies.running.feeding import Frame
+from strategies.running.inputs import Told
+from strategies.running.isolated import Gone, Isolated
+from strategies.running.loop import StrategyLoop
 from strategies.tests.live_day import LiveDay, fills_of, live_day, make_instance, orders_of, signals_of
 from strategies.tests.user_files import using
 from strategies.verbs.holdings import held_lots
@@ -122,6 +125,24 @@ def test_bars_that_a_dead_runner_missed_come_from_the_store_and_are_decided_on()
             assert held_lots(row) == {CODE: int(undisturbed[-1][1])}
         assert StrategyLog.objects.get(instance=flips, kind="gap").values["bars"] == 0
         assert len(fills_of(flips)) > 1
+
+
+def test_a_step_handed_over_before_the_first_word_of_its_process_was_taken_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process is free from its first word on, which waits in the loop's queue while a step may end."""
+    take, waited = StrategyLoop._take_answer, []
+
+    def late(loop: StrategyLoop, child: Isolated, told: Told | Gone) -> None:
+        instance = loop._children.get(child)
+        if instance is not None and isinstance(told, Told) and told.number == 0:
+            instance.pump()
+            waited.append(instance._under_way is not None)
+        take(loop, child, told)
+
+    monkeypatch.setattr(StrategyLoop, "_take_answer", late)
+    test_bars_that_a_dead_runner_missed_come_from_the_store_and_are_decided_on()
+    assert any(waited)
 
 
 def test_frames_that_the_stream_lost_while_the_runner_ran_are_noticed() -> None:

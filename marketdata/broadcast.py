@@ -12,14 +12,13 @@ from contextlib import suppress
 from functools import partial
 from weakref import WeakKeyDictionary
 
-import msgspec
 import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
-from marketdata.domain.ticks import BarMessage, Clock, Message, Tick, unframe
+from marketdata.domain.ticks import BarMessage, Clock, Message, Tick
 from marketdata.hub import rows as hub_rows
 from marketdata.hub.channels import Channel
 from marketdata.hub.clients import Batch, Client
@@ -28,6 +27,7 @@ from marketdata.hub.lag import observe_lag
 from marketdata.hub.opener import Shelf
 from marketdata.hub.reader import StreamFollower
 from marketdata.hub.state import Market
+from marketdata.streams.reading import readable
 from quantsite.common.errors import RuleError
 
 log = structlog.get_logger(__name__)
@@ -120,12 +120,7 @@ class Hub:
 
         What it brings waits in the batch: flush it before the loop goes on.
         """
-        try:
-            messages = unframe(frame)
-        except msgspec.DecodeError:
-            log.warning("frame cannot be read", source=source, frame=name, exc_info=True)
-            return
-        for message in messages:
+        for message in readable(source, name, frame):
             try:
                 self._on_message(source, message)
             except RuleError as error:  # such as a trading day that the calendar read at our start does not have

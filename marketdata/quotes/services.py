@@ -9,10 +9,11 @@ from accounts.models import User
 from accounts.permissions import require
 from marketdata import stream
 from marketdata.broadcast import hubs
-from marketdata.domain.ticks import BACKWARD, STALE, Tick, unframe
+from marketdata.domain.ticks import BACKWARD, STALE, Tick
 from marketdata.instruments import find_instrument
 from marketdata.live_models import InstrumentFeed
 from marketdata.models import Instrument
+from marketdata.streams.reading import readable
 from marketdata.ticks.models import Tick as TickRow
 
 TAIL_FRAMES = 400
@@ -63,16 +64,16 @@ def _in_streams(rows: Sequence[Instrument]) -> dict[str, Tick]:
         except stream.UnreachableError as error:
             log.warning("newest ticks are read from the rows", source=source, reason=str(error))
             return found
-        for tick in _backwards([frame for _name, frame in frames]):
+        for tick in _backwards(source, frames):
             if tick.instrument in codes and tick.instrument not in found:
                 found[tick.instrument] = tick
     return found
 
 
-def _backwards(frames: Sequence[bytes]) -> Iterator[Tick]:
+def _backwards(source: str, frames: Sequence[tuple[str, bytes]]) -> Iterator[Tick]:
     """The ticks that are no repetitions, the newest first."""
-    for frame in reversed(frames):
-        for message in reversed(unframe(frame)):
+    for name, frame in reversed(frames):
+        for message in reversed(readable(source, name, frame)):
             if isinstance(message, Tick) and not message.flags & (BACKWARD | STALE):
                 yield message
 

@@ -90,6 +90,12 @@ def test_the_end_of_the_stream_is_newer_than_the_rows(rb: Instrument, source: st
     assert seqs(CODE) == [(CODE, 7)]
 
 
+def test_a_frame_that_was_torn_hides_nothing(rb: Instrument, source: str) -> None:
+    publish(rb, source, "1-1", [tick(CODE, 6)])
+    write(source, "1-2", b"\xc1")
+    assert seqs(CODE) == [(CODE, 6)]
+
+
 def test_a_stream_without_a_tick_of_it_leaves_the_rows(rb: Instrument, source: str) -> None:
     publish(rb, source, "1-1", [Clock(source, 1, 19_724)])
     assert seqs(CODE) == [(CODE, 5)]

@@ -20,8 +20,6 @@ SPREAD = ("-n", "4", "--dist", "worksteal")
 """More than there are cores: half the time of the tests of processes and pages is waiting."""
 SLOW = "test_many_legs_with_many_lots_find_room"
 """Two minutes without numba, and it is about the compiled tables."""
-ALONE = "strategies/tests/running/test_embedded.py"
-"""What loops of other tests left in the process disturbs it in the embedded size, in a way not found yet."""
 LONGEST = 25
 KEYS = ("tests", "failures", "errors", "skipped")
 
@@ -32,16 +30,15 @@ def main(arguments: list[str]) -> int:
         return _pytest(*arguments)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="quantsite-run-") as folder:
-        reports = [Path(folder) / name for name in ("interpreted.xml", "servers.xml", "embedded.xml", "alone.xml")]
+        reports = [Path(folder) / name for name in ("interpreted.xml", "servers.xml", "embedded.xml")]
         _say("the ledger compiled, once for all processes that follow; beside it the tests of the ledger, interpreted")
         code = _prepare(reports[0])
         _say("the suite on PostgreSQL and Redis")
         cover = ("--cov", "--cov-append", "--cov-report=")
         code = _pytest(*SPREAD, "--durations=10", *cover, f"--junitxml={reports[1]}") or code
         _say("the smoke tests on the embedded default")
-        small = ("-m", "embedded and not soak")
-        code = _pytest(*SPREAD, *small, f"--deselect={ALONE}", f"--junitxml={reports[2]}", size="embedded") or code
-        code = _pytest(ALONE, *small, f"--junitxml={reports[3]}", size="embedded") or code
+        small = ("-m", "embedded and not soak", f"--junitxml={reports[2]}")
+        code = _pytest(*SPREAD, *small, size="embedded") or code
         code = _coverage() or code
         _close(reports, time.monotonic() - began)
     return code

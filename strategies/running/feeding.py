@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from marketdata.domain.ticks import BarMessage, Clock, Message, Tick
 from marketdata.stream import parse_id, reader
+from marketdata.streams.reading import readable
 from strategies.metrics import EVENTS
 from strategies.running.instance import Instance
 from strategies.running.telling import AccountNews, OrderNews
 from trading.loop.market import BACK_NS, Market
-from trading.loop.streams import CatchingUp, readable
+from trading.loop.streams import CatchingUp
 
 
 class Frame(NamedTuple):

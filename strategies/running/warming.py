@@ -16,11 +16,12 @@ from marketdata.domain.bars import VALUE_COLUMNS, Bar, BarSeries
 from marketdata.domain.calendar import from_day_number
 from marketdata.domain.intervals import parse_interval
 from marketdata.domain.sessions import SessionTable
-from marketdata.domain.ticks import BarMessage, unframe
+from marketdata.domain.ticks import BarMessage
 from marketdata.instruments import session_table
 from marketdata.live_models import RecorderPosition
 from marketdata.models import Instrument
 from marketdata.stream import parse_id, reader
+from marketdata.streams.reading import readable
 from quantsite.common.times import NS_PER_MINUTE, ns_to_utc
 from strategies import registry
 from strategies.domain.forms import overrides
@@ -149,7 +150,7 @@ def _end(now: int) -> datetime | None:
 
 
 def behind(source: str, recorded: str, until: str) -> list[BarMessage]:
-    """The bars in a stream behind what is recorded, up to the id ``until``."""
+    """The bars in a stream behind what is recorded, up to the id ``until``; a frame that was torn holds none."""
     if until and recorded and parse_id(recorded) >= parse_id(until):
         return []
     follow = reader(source, recorded)
@@ -159,7 +160,7 @@ def behind(source: str, recorded: str, until: str) -> list[BarMessage]:
             for name, data in batch:
                 if until and parse_id(name) > parse_id(until):
                     return found
-                found += [message for message in unframe(data) if isinstance(message, BarMessage)]
+                found += [message for message in readable(source, name, data) if isinstance(message, BarMessage)]
     finally:
         follow.close()
     return found

@@ -120,7 +120,7 @@ class LiveDay:
         self.loop = StrategyLoop(self.epoch)
         self.loop.__enter__()
         self.settle()
-        self.wait_for_health()
+        self.obey()
 
     def wait_for_health(self, *wanted: str) -> None:
         """Until the instances that are to run say that they do, or one of these."""

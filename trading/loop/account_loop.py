@@ -17,6 +17,7 @@ from accounts.leases import LeaseKeeper
 from marketdata.ctp.session import TraderSession
 from marketdata.domain.ticks import Tick
 from marketdata.stream import UnreachableError
+from marketdata.streams.reading import readable
 from trading import alarms
 from trading.account_models import AccountState, TradingAccount
 from trading.gateways.ctp.opening import login_changed
@@ -26,7 +27,7 @@ from trading.loop.exchange import Exchange
 from trading.loop.kinds import gateway_for
 from trading.loop.market import Market
 from trading.loop.monitor import Monitor
-from trading.loop.streams import CatchingUp, Follower, readable, starting_points
+from trading.loop.streams import CatchingUp, Follower, starting_points
 from trading.metrics import STREAMS_AWAY
 from trading.wake import INBOX, RISK, Bell
 

@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from queue import Full, Queue
 
-import msgspec
 import structlog
 
-from marketdata.domain.ticks import Message, unframe
 from marketdata.stream import Reader, UnreachableError, newest_id, oldest_id, parse_id, reader, sources, tail
+from marketdata.streams.reading import readable
 from trading.loop.market import Market
 
 log = structlog.get_logger(__name__)
@@ -153,12 +152,3 @@ def _take_tail(source: str, market: Market, last: str = "") -> str:
         taken = name
     market.read(source)
     return taken
-
-
-def readable(source: str, name: str, data: bytes) -> list[Message]:
-    """The messages of a frame; none of one that cannot be read, which must not stop an account for good."""
-    try:
-        return unframe(data)
-    except msgspec.DecodeError as error:
-        log.error("frame unreadable", source=source, frame=name, reason=str(error))
-        return []

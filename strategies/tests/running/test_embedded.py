@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from marketdata.tests.domain.recorded import needs_data
+from quantsite.testing.patience import SOON
 from strategies.choices import Health
 from strategies.instance_models import StrategyInstance
 from strategies.tests.live_day import live_day, make_instance
@@ -16,6 +17,8 @@ pytestmark = [needs_data, pytest.mark.embedded, pytest.mark.real_data, pytest.ma
 
 TICKS = 320
 KILLS = (110, 210)
+TORN = b"\xc1"
+"""A frame that nobody can read; who begins again reads bars out of the stream around it."""
 
 
 def morning(suffix: str, kills: tuple[int, ...]) -> dict[str, dict[str, Any]]:
@@ -37,6 +40,8 @@ def morning(suffix: str, kills: tuple[int, ...]) -> dict[str, dict[str, Any]]:
             day.play(ticks[done:at])
             done = at
             if at in kills:
+                day.publisher.send(TORN)
+                assert day.publisher.flush(SOON)
                 day.kill()
                 day.begin()
         assert set(StrategyInstance.objects.on_duty().values_list("health", flat=True)) == {Health.RUNNING}

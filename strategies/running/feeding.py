@@ -5,11 +5,13 @@ restored further on than the others passes over what it has had already.
 """
 
 from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from marketdata.domain.ticks import BarMessage, Clock, Message, Tick
 from marketdata.stream import parse_id, reader
 from marketdata.streams.reading import readable
+from strategies.domain.hosting.news import NewsKind
 from strategies.metrics import EVENTS
 from strategies.running.instance import Instance
 from strategies.running.telling import AccountNews, OrderNews
@@ -26,20 +28,41 @@ class Frame(NamedTuple):
     arrived: int
 
 
+class Read(NamedTuple):
+    """How far an instance has been given: the newest frame of each stream, and the last event of its account."""
+
+    frames: Mapping[str, str]
+    seq: int
+
+
+class _Kept(NamedTuple):
+    """News that wait for their moment of the past; ``of_tick``: a resting order was filled by a tick of its contract.
+
+    All others, and the fill of an order that was accepted at the same time, came of a command behind that tick.
+    """
+
+    told: OrderNews
+    of_tick: bool
+
+
 class _Moment(NamedTuple):
-    """A message of the past, which came when the market was at ``now`` (ns UTC)."""
+    """A message of the past, which came when the market was at ``now`` (ns UTC), and which ticks came before it."""
 
     now: int
     message: Message
+    ticked: Mapping[str, int]
 
-    def is_behind(self, told: OrderNews) -> bool:
-        """Whether the news were heard before it. What bears the time of a tick came of that tick and is told before
-        it; a clock, or a tick of another contract, that bears the same time may have come before the news.
+    def is_behind(self, kept: _Kept) -> bool:
+        """Whether the news were heard before it.
+
+        At one time a tick's fills are told before the tick, and what came of commands behind it, before the next tick.
         """
-        if told.news.at < self.now:
-            return True
-        message = self.message
-        return told.news.at == self.now and isinstance(message, Tick) and message.instrument == told.instrument
+        at, instrument, message = kept.told.news.at, kept.told.instrument, self.message
+        if at != self.now:
+            return at < self.now
+        if not isinstance(message, Tick):
+            return False
+        return kept.of_tick if message.instrument == instrument else self.ticked.get(instrument) == at
 
 
 class Feeding:
@@ -60,7 +83,9 @@ class Feeding:
         self._routes: dict[str, list[tuple[Instance, int]]] = {}
         self._behind: dict[int, dict[str, str]] = {}
         self._had: dict[int, int] = {}
-        self._news: dict[int, deque[OrderNews]] = defaultdict(deque)
+        self._news: dict[int, deque[_Kept]] = defaultdict(deque)
+        self._entered: dict[tuple[int, int], int] = {}
+        self._ticked: dict[str, int] = {}
         self._told: dict[int, int] = {}
         self._past: CatchingUp | None = None
         self._read: set[str] = set()
@@ -121,6 +146,8 @@ class Feeding:
         self._begun = True
         past = CatchingUp(frames)
         self._past = None if past.over(frames) else past
+        self._entered.clear()
+        self._ticked.clear()
 
     @property
     def catching_up(self) -> bool:
@@ -145,6 +172,18 @@ class Feeding:
         """Where the market is by the first word of a frame (ns UTC), or by what was known before."""
         return _first_time(frame.source, frame.name, frame.data) or self.times.get(frame.source, 0)
 
+    def read_by(self, instance: Instance) -> Read:
+        """How far this one has been given streams and news: further than the others where it was restored so."""
+        seq = max(self.seqs.get(instance.account, instance.seq), self._had.get(instance.pk, 0))
+        behind = self._behind.get(instance.pk) if self._behind else None
+        if behind is None:
+            return Read(self.frames, seq)
+        return Read(
+            self.frames
+            | {source: max(name, self.frames.get(source, ""), key=parse_id) for source, name in behind.items()},
+            seq,
+        )
+
     def known(self, account: int) -> int:
         """The event up to which an account's news are here, told or kept for their moment."""
         return self._told.get(account, 0)
@@ -157,7 +196,7 @@ class Feeding:
             if only is None:
                 self._note(frame, message)
                 if self._past is not None:
-                    self._deliver(_Moment(self.times.get(frame.source, 0), message), frame.arrived)
+                    self._pass(frame, message)
             self._hand_on(frame, message, only)
         if only is None:
             self.frames[frame.source] = frame.name
@@ -169,11 +208,24 @@ class Feeding:
     def take_news(self, told: AccountNews, arrived: int) -> None:
         """News of an account's orders; what is known already is left out."""
         known = self._told.get(told.account, 0)
-        self._news[told.account].extend(news for news in told.news if news.seq > known)
+        self._news[told.account].extend(self._kept(news for news in told.news if news.seq > known))
         self._told[told.account] = max(told.seq, known)
         if self._past is None or not self._past_matters():
             self._past = None
             self._deliver(None, arrived)
+
+    def _kept(self, found: Iterable[OrderNews]) -> Iterator[_Kept]:
+        for told in found:
+            order, news = (told.instance, told.news.number), told.news
+            if self._past is not None and news.kind is NewsKind.ACCEPTED:
+                self._entered[order] = news.at
+            yield _Kept(told, news.kind is NewsKind.FILLED and self._entered.get(order) != news.at)
+
+    def _pass(self, frame: Frame, message: Message) -> None:
+        """News from before a message of the past, which is given out next."""
+        self._deliver(_Moment(self.times.get(frame.source, 0), message, self._ticked), frame.arrived)
+        if isinstance(message, Tick):
+            self._ticked[message.instrument] = message.time
 
     def _past_matters(self) -> bool:
         return self._past is not None and not self._past.over(self.frames)
@@ -245,7 +297,7 @@ class Feeding:
         """Hand out the news from before a moment of the past; None: all that there are."""
         for account, news in self._news.items():
             while news and (moment is None or moment.is_behind(news[0])):
-                told = news.popleft()
+                told = news.popleft().told
                 self.seqs[account] = told.seq
                 instance = self._instances.get(told.instance)
                 if instance is not None and told.seq > self._had.get(instance.pk, 0):

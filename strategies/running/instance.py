@@ -149,6 +149,8 @@ class Instance:
     _step: _Batch | None = None
     _under_way: _Batch | None = None
     _documented: float = 0.0
+    _untold: bool = False
+    """Whether a host elsewhere was given something since it told its state."""
     _ready: float = 0.0
 
     def __post_init__(self) -> None:
@@ -344,6 +346,9 @@ class Instance:
         if told.document is not None and step.last:
             self.document, self.frames, self.seq, self.parts = told.document, step.frames, step.seq, step.parts
             self._documented = time.monotonic()
+            self._untold = False
+        else:
+            self._untold = True
 
     @property
     def waiting(self) -> int:
@@ -358,13 +363,25 @@ class Instance:
 
     @property
     def idle(self) -> bool:
-        """Whether all that it was given is in its document, or has led to nothing."""
+        """Whether its host has taken in all that it was given."""
         return not self.waiting and self._step is None
+
+    @property
+    def documented(self) -> bool:
+        """Whether all of it is in the document: what led to no decision may have been counted by the strategy."""
+        return self.idle and not self._untold
+
+    def ask_document(self, frames: Mapping[str, str], seq: int, parts: Callable[[], dict[str, Any]]) -> None:
+        """Have a host elsewhere that nothing is given any more tell what it has become since its last document."""
+        if self._untold and self._step is None and self._under_way is None and not self._waiting:
+            self._waiting.append(_Batch([], [], self.late, dict(frames), seq, parts(), told=True))
+            self.pump()
 
     def forget_host(self) -> None:
         """It is hosted no more; what waits is for nobody."""
         self.host = self._step = self._under_way = self.opening = None
         self._waiting.clear()
+        self._untold = False
         self.host_day = self.opened = 0
         self._ready = 0.0
         self.listens, self.clock, self.in_a_row = frozenset(), False, 0

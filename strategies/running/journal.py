@@ -27,7 +27,7 @@ from strategies.metrics import DECIDED_TO_ORDER, EVENT_TO_ORDER, ORDERS, SIGNALS
 from strategies.running.at_once import write_at_once
 from strategies.running.hosts import Wanted
 from strategies.running.instance import Instance, SentOrder
-from strategies.running.state import note_stored, state_values, store_states
+from strategies.running.state import ReadBy, note_stored, state_values, store_states
 from trading.account_models import TradingAccount
 from trading.choices import CommandKind
 from trading.order_models import Order
@@ -121,8 +121,8 @@ class Journal:
         self._desk = OrderDesk()
         self._instruments: dict[str, Instrument] = {}
 
-    def write(self, instances: Sequence[Instance], frames: Mapping[str, str], seqs: Mapping[int, int]) -> Refusals:
-        """Store all that these want and where they stand; gives the orders that were refused at once.
+    def write(self, instances: Sequence[Instance], read_by: ReadBy) -> Refusals:
+        """Store all that these want and where they stand, by how far each has read; gives what was refused at once.
 
         Raises ``LeaseLostError``, and whatever comes of something that cannot be stored, as ``IntegrityError`` where a
         row is there already: nothing is stored then, and the instances want what they wanted before.
@@ -131,9 +131,9 @@ class Journal:
         before = [_Before.of(instance) for instance in instances]
         try:
             step = self._gather(instances)
-            refusals = self._at_once(instances, step, frames, seqs) if self._by_statement else None
+            refusals = self._at_once(instances, step, read_by) if self._by_statement else None
             if refusals is None:
-                refusals = self._one_by_one(instances, step, frames, seqs)
+                refusals = self._one_by_one(instances, step, read_by)
         except Exception:
             for each in before:
                 each.put_back()
@@ -155,14 +155,12 @@ class Journal:
                     step.withdrawn.append((instance, each.intent.number))
         return step
 
-    def _at_once(
-        self, instances: Sequence[Instance], step: _Step, frames: Mapping[str, str], seqs: Mapping[int, int]
-    ) -> Refusals | None:
+    def _at_once(self, instances: Sequence[Instance], step: _Step, read_by: ReadBy) -> Refusals | None:
         """The step by one statement; None where it cannot be written so, and nothing was."""
         if step.withdrawn or any(instance.also for instance in instances):
             return None
         if not step.signals and not step.placed:
-            store_states(instances, frames, seqs, self.epoch)
+            store_states(instances, read_by, self.epoch)
             return []
         now = timezone.now()
         answers = list(self._answers(step.placed, self._desk.draft))
@@ -170,19 +168,17 @@ class Journal:
             (self._order_row(part, answer, now), None if isinstance(answer, RuleError) else answer)
             for part, answer in answers
         ]
-        if not write_at_once(step.signals, asked, state_values(instances, frames, seqs), self.epoch):
+        if not write_at_once(step.signals, asked, state_values(instances, read_by), self.epoch):
             return None
         note_stored(instances)
         return _refused(answers)
 
-    def _one_by_one(
-        self, instances: Sequence[Instance], step: _Step, frames: Mapping[str, str], seqs: Mapping[int, int]
-    ) -> Refusals:
+    def _one_by_one(self, instances: Sequence[Instance], step: _Step, read_by: ReadBy) -> Refusals:
         with transaction.atomic():
             Signal.objects.bulk_create(step.signals)
             refusals = self._place(step.placed)
             self._withdraw(step.withdrawn)
-            store_states(instances, frames, seqs, self.epoch)
+            store_states(instances, read_by, self.epoch)
             for instance in instances:
                 for write in instance.also:
                     write()

@@ -263,8 +263,7 @@ class StrategyLoop:
     def _follow_up(self, instance: Instance) -> None:
         self.rolls.follow_up(instance)
         if instance.host is not None and instance.host.remote:
-            seq = self.feeding.seqs.get(instance.account, instance.seq)
-            instance.end_step(self.feeding.frames, seq, partial(parts_of, instance))
+            instance.end_step(*self.feeding.read_by(instance), partial(parts_of, instance))
         if instance.slowest:
             EVENT_SECONDS.observe(instance.slowest / 1e9)
         if instance.faults or instance.unfit or instance.slowest > instance.row.budget_ms * 1_000_000:
@@ -277,8 +276,8 @@ class StrategyLoop:
             return
         self._demand_lease()
         arrived = time.time_ns()
-        frames, seqs = self.feeding.frames, self.feeding.seqs
-        refused = each_alone(lambda chosen: self.journal.write(chosen, frames, seqs), instances, self.ending.blame)
+        read_by = self.feeding.read_by
+        refused = each_alone(lambda chosen: self.journal.write(chosen, read_by), instances, self.ending.blame)
         for instance, news, error in refused:
             self.ending.refused(instance, news.number, error)
             instance.count.refusals += 1
@@ -356,6 +355,8 @@ class StrategyLoop:
         STATE_AGE.set(max(0.0, now - oldest))
         chosen = sorted(due, key=lambda each: each.dirty_since)[:STORE_AT_ONCE]
         self._demand_lease()
+        for instance in chosen:
+            instance.ask_document(*self.feeding.read_by(instance), partial(parts_of, instance))
         self._store(chosen)
 
     def store_all(self) -> None:
@@ -364,8 +365,7 @@ class StrategyLoop:
         self._store(dirty)
 
     def _store(self, instances: Sequence[Instance]) -> None:
-        frames, seqs = self.feeding.frames, self.feeding.seqs
-        self._alone(lambda chosen: store_states(chosen, frames, seqs, self.epoch), instances)
+        self._alone(lambda chosen: store_states(chosen, self.feeding.read_by, self.epoch), instances)
 
     # --- streams ----------------------------------------------------------------------------------------------
 

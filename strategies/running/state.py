@@ -3,7 +3,8 @@
 Every write names the epoch of the runner's lease: one whose lease is gone changes nothing any more.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple
 from datetime import datetime
 from functools import cache
@@ -19,10 +20,12 @@ from quantsite.common.times import ns_to_utc
 from quantsite.web.prepared import run_prepared
 from strategies.event_models import SECOND_PART
 from strategies.running.days import DayCount
+from strategies.running.feeding import Read
 from strategies.running.instance import Instance, SentOrder
 from strategies.state_models import StrategyState
 
 Values = tuple[Any, ...]
+ReadBy = Callable[[Instance], Read]
 COLUMNS = ("document", "frames", "account_seq", "trading_day", "at", "parameters_version", "updated_at")
 _LISTS = {
     "document": "text",
@@ -92,15 +95,15 @@ def count_of(document: Mapping[str, Any]) -> DayCount:
     return DayCount(**document.get("count", {}))
 
 
-def store_states(instances: Sequence[Instance], frames: Mapping[str, str], seqs: Mapping[int, int], epoch: int) -> None:
+def store_states(instances: Sequence[Instance], read_by: ReadBy, epoch: int) -> None:
     """Write where these stand, in one statement. Raises :class:`LeaseLostError` where another runner has them.
 
-    ``frames`` and ``seqs`` say how far the runner has read: that is how far a host in its own process has. A state that
-    was thrown away, as when a stopped instance is given other instruments, is not written again.
+    ``read_by`` says how far each has read: that is how far a host in our own process has. A state that was thrown away,
+    as when a stopped instance is given other instruments, is not written again.
     """
     if not instances:
         return
-    values = state_values(instances, frames, seqs)
+    values = state_values(instances, read_by)
     if connection.vendor != "postgresql":
         stored = _update_each(values, epoch)
     else:
@@ -114,7 +117,7 @@ def store_states(instances: Sequence[Instance], frames: Mapping[str, str], seqs:
 def note_stored(instances: Iterable[Instance]) -> None:
     """Where these stand is stored."""
     for instance in instances:
-        instance.dirty_since = 0.0 if instance.idle else instance.dirty_since
+        instance.dirty_since = 0.0 if instance.documented else time.monotonic()
         instance.urgent = False
 
 
@@ -131,10 +134,10 @@ def claim(instance_ids: Iterable[int], epoch: int) -> None:
     StrategyState.objects.filter(instance__in=known, epoch__lt=epoch).update(epoch=epoch)
 
 
-def state_values(instances: Iterable[Instance], frames: Mapping[str, str], seqs: Mapping[int, int]) -> list[Values]:
+def state_values(instances: Iterable[Instance], read_by: ReadBy) -> list[Values]:
     """Where these stand, as both databases take it."""
     now = timezone.now()
-    return [_values(instance, frames, seqs, now) for instance in instances]
+    return [_values(instance, read_by, now) for instance in instances]
 
 
 def storing() -> str:
@@ -166,11 +169,11 @@ def _statement(*, alone: bool) -> str:
     return f"WITH {storing()} SELECT count(*){unhurried} FROM stored"  # noqa: S608 - our own names
 
 
-def _values(instance: Instance, frames: Mapping[str, str], seqs: Mapping[int, int], now: datetime) -> Values:
+def _values(instance: Instance, read_by: ReadBy, now: datetime) -> Values:
     remote = instance.host is not None and instance.host.remote
-    if not remote or instance.idle:
+    if not remote or instance.documented:
+        frames, instance.seq = read_by(instance)
         instance.frames = dict(frames)
-        instance.seq = seqs.get(instance.account, instance.seq)
     return (
         orjson.dumps(document_of(instance), option=orjson.OPT_NON_STR_KEYS).decode(),
         orjson.dumps(instance.frames).decode(),

@@ -266,9 +266,12 @@ class LiveDay:
         while stream.parse_id(account.exchange.positions.get(self.source, "0-0")) < wanted:
             assert monotonic() < deadline, "the account's loop does not reach the end of the stream"
             if account.keeper.orders:
-                account.turn(0.05)
+                self._turn(account)
             else:  # what waits in the inbox meets the newest tick, and none of those on the way there
                 account._match(account._frames(0.05))
+
+    def _turn(self, account: AccountLoop) -> None:
+        account.turn(0.05)
 
     def _strategies(self) -> None:
         """News first, then what was published."""

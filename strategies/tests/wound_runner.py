@@ -21,7 +21,8 @@ WINDER = "QUANTSITE_TEST_RUNNER_WINDER"
 SOURCE = "QUANTSITE_TEST_RUNNER_SOURCE"
 """The stream that the file is about."""
 MODULE = ("-m", "strategies.tests.wound_runner")
-ACCOUNTS = 16
+ACCOUNTS = 64
+"""That a process follows at once: those of the days before it are there still."""
 _CELLS = struct.Struct(f"<{2 + 2 * ACCOUNTS}q")
 
 

@@ -15,6 +15,7 @@ from quantsite.testing.patience import SOON
 from strategies.instance_models import LEASE
 from strategies.tests.live_day import LiveDay
 from strategies.tests.wound_runner import MODULE, SOURCE, WINDER, Progress
+from trading.loop.account_loop import AccountLoop
 from trading.tests.desk_processes import Processes
 
 LATEST = 0.08
@@ -64,6 +65,11 @@ class KilledDay(LiveDay):
         Lease.objects.filter(name=LEASE).update(expires_at=Now())  # its time has passed
         winder = {WINDER: str(self.processes.folder / "winder"), SOURCE: self.source}
         self.processes.start("strategies", "run_strategies", module=MODULE, **winder)
+
+    def _turn(self, account: AccountLoop) -> None:
+        """The runner answers at once to the first fills: what it sends waits until it has seen their tick."""
+        account._match(account._frames(0.05))
+        account.exchange.work()
 
     def _listening(self) -> bool:
         """Nobody can look into the process: the rows and the account say whether the next tick matters."""

@@ -31,6 +31,8 @@ class Notes:
     heard: list[str]
     seq: int = 0
     interval: str = "tick"
+    account: int = ACCOUNT
+    frames: dict[str, str] = field(default_factory=dict)
     legs: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -49,7 +51,7 @@ class Notes:
         self.heard.append(f"news {told.seq} of {self.pk}")
 
 
-def test_what_bears_a_ticks_time_is_told_before_that_tick_and_behind_what_came_before_it() -> None:
+def test_a_ticks_fills_are_told_before_it_and_what_came_of_commands_behind_it() -> None:
     source = f"feed-{uuid4().hex[:12]}"
     near, far = tick(NEAR, 1), tick(FAR, 1)
     now, heard = near.time, list[str]()
@@ -71,10 +73,15 @@ def test_what_bears_a_ticks_time_is_told_before_that_tick_and_behind_what_came_b
     feeding.begin({source: "0-0"}, {ACCOUNT: 0})
     assert feeding.catching_up
     told = [
-        OrderNews(ACCOUNT, seq, pk, code, 1, News(1, NewsKind.ACCEPTED, now))
-        for seq, pk, code in ((1, ONE, NEAR), (2, OTHER, FAR))
-    ]
-    feeding.take_news(AccountNews(ACCOUNT, 2, told), now)
+        OrderNews(ACCOUNT, seq, pk, code, 1, News(number, kind, now))
+        for seq, (pk, code, number, kind) in enumerate((
+            (ONE, NEAR, 1, NewsKind.FILLED),
+            (ONE, NEAR, 2, NewsKind.ACCEPTED),  # its answer to that fill, which meets the same tick
+            (ONE, NEAR, 2, NewsKind.FILLED),
+            (OTHER, FAR, 1, NewsKind.FILLED),
+        ), start=1)
+    ]  # fmt: skip
+    feeding.take_news(AccountNews(ACCOUNT, len(told), told), now)
     for name, data in stream.tail(source, 10):
         feeding.take_frame(Frame(source, name, data, now))
     publisher.close()
@@ -83,8 +90,36 @@ def test_what_bears_a_ticks_time_is_told_before_that_tick_and_behind_what_came_b
         *clocks,
         f"news 1 of {ONE}",
         f"tick 1 of {ONE}",
-        f"news 2 of {OTHER}",
+        f"news 2 of {ONE}",
+        f"news 3 of {ONE}",
+        f"news 4 of {OTHER}",
         f"tick 1 of {OTHER}",
         *clocks,
     ]
     assert not feeding.catching_up
+
+
+def test_one_that_was_restored_further_on_stays_there_until_the_others_have_come_to_it() -> None:
+    source = f"feed-{uuid4().hex[:12]}"
+    market = Market()
+    market.remember({NEAR: source})
+    feeding, heard = Feeding(market), list[str]()
+    near, far = Notes(ONE, NEAR, heard, seq=3), Notes(OTHER, NEAR, heard, seq=1)
+    for number, one in enumerate((near, far)):
+        feeding.add(one)  # type: ignore[arg-type]
+        one.frames = {source: f"1-{2 - number}"}
+        feeding.follow(ACCOUNT, one.seq)
+        feeding.resume(one)  # type: ignore[arg-type]
+    publisher = stream.publisher(source, 1)
+    for number in (1, 2, 3):
+        publisher.send(encode(tick(NEAR, number)))
+        assert publisher.flush(SOON)
+    feeding.begin(dict(feeding.frames), dict(feeding.seqs))
+    places = []
+    for name, data in [("1-1", b""), *stream.tail(source, 2)]:
+        if data:
+            feeding.take_frame(Frame(source, name, data, 0))
+        places.append([(read.frames[source], read.seq) for read in map(feeding.read_by, (near, far))])  # type: ignore[arg-type]
+    publisher.close()
+    assert places == [[("1-2", 3), ("1-1", 1)], [("1-2", 3), ("1-2", 1)], [("1-3", 3), ("1-3", 1)]]
+    assert heard == [f"tick 2 of {OTHER}", f"tick 3 of {ONE}", f"tick 3 of {OTHER}"]

@@ -15,6 +15,7 @@ from quantsite.common.times import utc_to_ns
 from strategies.domain.hosting.intents import Cause, Decided, Intent, Place, Withdraw
 from strategies.event_models import Signal, StrategyOrder
 from strategies.instance_models import StrategyInstance
+from strategies.running.feeding import Read
 from strategies.running.guard import Guard
 from strategies.running.hosts import Wanted
 from strategies.running.instance import Instance
@@ -109,7 +110,7 @@ def stored(journal: Journal, made: dict[str, Instance]) -> dict[str, Any]:
     with transaction.atomic():
         try:
             with transaction.atomic():
-                refusals = journal.write(list(made.values()), {"src": "1-7"}, {made["a"].account: 4})
+                refusals = journal.write(list(made.values()), lambda _one: Read({"src": "1-7"}, 4))
             answer: list[Any] = [(each.row.key, news, error.code, error.text) for each, news, error in refusals]
         except (LeaseLostError, IntegrityError) as error:
             answer = [type(error)]
@@ -149,7 +150,7 @@ def test_both_roads_store_and_answer_the_same(
 
 def test_a_step_by_one_statement_is_there_whole(instances: Callable[[], dict[str, Instance]]) -> None:
     made, journal = instances(), Journal(EPOCH)
-    [(refused, news, error)] = journal.write(list(made.values()), {"src": "1-7"}, {})
+    [(refused, news, error)] = journal.write(list(made.values()), lambda one: Read({"src": "1-7"}, one.seq))
     assert (refused.row.key, news.number, error.code) == ("a", 3, "off_tick")
     sent = StrategyOrder.objects.exclude(order=None).order_by("order_id")
     assert [(row.instance.key, row.order.client_order_id) for row in sent if row.order] == [
@@ -163,7 +164,7 @@ def test_a_step_by_one_statement_is_there_whole(instances: Callable[[], dict[str
         assert list(account.commands.filter(kind="place").order_by("pk").values_list("order_id", flat=True)) == orders
         assert AccountState.objects.get(account=account).last_seq == max(event.seq for event in events)
     made["a"].wanted = [Wanted(Withdraw(1), AT), Wanted(decided(0.0), AT)]
-    journal.write([made["a"]], {"src": "1-8"}, {})
+    journal.write([made["a"]], lambda one: Read({"src": "1-8"}, one.seq))
     assert AccountCommand.objects.filter(kind="cancel").values_list("order__client_order_id", flat=True).get() == (
         f"s{made['a'].pk}-1"
     )

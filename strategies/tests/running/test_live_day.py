@@ -170,3 +170,21 @@ def test_ten_kills_in_a_long_day_of_everything_change_nothing(tmp_path: Path, la
         for seed in SEEDS:
             killed, _settled = real_runner(desk, f"seed-{seed}", ticks, drawn_from(seed, settled, 10), seed)
             same(whole, killed)
+
+
+@pytest.mark.parametrize("kills", [(), (30,)])
+def test_ticks_that_a_host_elsewhere_has_only_counted_are_not_lost_with_it(kills: tuple[int, ...]) -> None:
+    ticks = some(70)
+    with using(MADE), live_day([RU.code], ticks[0]) as day:
+        day.add_account("T1")
+        row = make_instance("counts", "flips", [RU.code], "T1", "tick", parameters={"every": 20}, isolated=True)
+        day.begin()
+        for number, tick in enumerate(ticks):
+            if number in kills:
+                assert day.loop is not None
+                day.loop.store_all()
+                day.kill()
+                day.begin()
+            day.play([tick])
+        found = [price for _bar, _leg, _target, _reason, _values, price, _held in signals_of(row)]
+    assert [float(price) for price in found] == [ticks[at].last for at in (19, 39, 59)]

@@ -1,12 +1,15 @@
 """What one strategy wants, says or keeps may be anything: it is stopped for it, and nobody else notices."""
 
 from collections.abc import Sequence
+from time import monotonic
 
 import pytest
 
 from accounts.models import Alarm
 from marketdata.tests.domain.recorded import needs_data
+from quantsite.testing.patience import SOON
 from strategies.choices import ActivityName, Health
+from strategies.instance_models import StrategyInstance
 from strategies.models import StrategyLog
 from strategies.running.inputs import Input
 from strategies.running.instance import MOST_INPUTS
@@ -39,6 +42,10 @@ def test_it_alone_is_stopped_with_a_sentence(isolated: bool) -> None:
         day.play(ticks)
         assert day.loop is not None
         day.loop.store_all()
+        until = monotonic() + SOON
+        while StrategyInstance.objects.get(pk=rows["state"].pk).health == Health.RUNNING:  # until it is asked for it
+            assert monotonic() < until
+            day.loop.turn(0.05)
         for how, words in WORDS.items():
             row = rows[how]
             row.refresh_from_db()

@@ -15,6 +15,7 @@ from marketdata.streams import local as stream_local
 from marketdata.streams import redis_stream as stream_redis
 from marketdata.streams.frames import BEGINNING, UnreachableError, parse_id
 from marketdata.streams.publisher import Limits, Publisher
+from marketdata.streams.reading import readable
 
 __all__ = [
     "AsyncReader",
@@ -28,6 +29,7 @@ __all__ = [
     "oldest_id",
     "parse_id",
     "publisher",
+    "readable",
     "reader",
     "sources",
     "tail",

@@ -13,7 +13,6 @@ from marketdata.domain.ticks import BACKWARD, STALE, Tick
 from marketdata.instruments import find_instrument
 from marketdata.live_models import InstrumentFeed
 from marketdata.models import Instrument
-from marketdata.streams.reading import readable
 from marketdata.ticks.models import Tick as TickRow
 
 TAIL_FRAMES = 400
@@ -73,7 +72,7 @@ def _in_streams(rows: Sequence[Instrument]) -> dict[str, Tick]:
 def _backwards(source: str, frames: Sequence[tuple[str, bytes]]) -> Iterator[Tick]:
     """The ticks that are no repetitions, the newest first."""
     for name, frame in reversed(frames):
-        for message in reversed(readable(source, name, frame)):
+        for message in reversed(stream.readable(source, name, frame)):
             if isinstance(message, Tick) and not message.flags & (BACKWARD | STALE):
                 yield message
 

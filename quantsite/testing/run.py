@@ -37,8 +37,7 @@ def main(arguments: list[str]) -> int:
         cover = ("--cov", "--cov-append", "--cov-report=")
         code = _pytest(*SPREAD, "--durations=10", *cover, f"--junitxml={reports[1]}") or code
         _say("the smoke tests on the embedded default")
-        small = ("-m", "embedded and not soak", f"--junitxml={reports[2]}")
-        code = _pytest(*SPREAD, *small, size="embedded") or code
+        code = _pytest(*SPREAD, "-m", "embedded and not soak", f"--junitxml={reports[2]}", size="embedded") or code
         code = _coverage() or code
         _close(reports, time.monotonic() - began)
     return code

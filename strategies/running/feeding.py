@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from marketdata.domain.ticks import BarMessage, Clock, Message, Tick
-from marketdata.stream import parse_id, reader
-from marketdata.streams.reading import readable
+from marketdata.stream import parse_id, readable, reader
 from strategies.domain.hosting.news import NewsKind
 from strategies.metrics import EVENTS
 from strategies.running.instance import Instance

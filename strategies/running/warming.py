@@ -20,8 +20,7 @@ from marketdata.domain.ticks import BarMessage
 from marketdata.instruments import session_table
 from marketdata.live_models import RecorderPosition
 from marketdata.models import Instrument
-from marketdata.stream import parse_id, reader
-from marketdata.streams.reading import readable
+from marketdata.stream import parse_id, readable, reader
 from quantsite.common.times import NS_PER_MINUTE, ns_to_utc
 from strategies import registry
 from strategies.domain.forms import overrides

@@ -16,8 +16,7 @@ import structlog
 from accounts.leases import LeaseKeeper
 from marketdata.ctp.session import TraderSession
 from marketdata.domain.ticks import Tick
-from marketdata.stream import UnreachableError
-from marketdata.streams.reading import readable
+from marketdata.stream import UnreachableError, readable
 from trading import alarms
 from trading.account_models import AccountState, TradingAccount
 from trading.gateways.ctp.opening import login_changed

@@ -7,8 +7,7 @@ from queue import Full, Queue
 
 import structlog
 
-from marketdata.stream import Reader, UnreachableError, newest_id, oldest_id, parse_id, reader, sources, tail
-from marketdata.streams.reading import readable
+from marketdata.stream import Reader, UnreachableError, newest_id, oldest_id, parse_id, readable, reader, sources, tail
 from trading.loop.market import Market
 
 log = structlog.get_logger(__name__)

@@ -273,12 +273,16 @@ class Feeding:
                 self.touched[instance.pk] = instance
 
     def _clock(self, frame: Frame, clock: Clock, only: Instance | None) -> None:
+        """To all whose first leg it is the market of: most have nothing to do with it but to know the time."""
+        counts: dict[str, bool] = {}
         for instance in self._instances.values() if only is None else [only]:
             first = instance.legs[0].instrument.code
-            if self.market.comes_from(frame.source, first) and not self._has_had(instance, frame):
-                instance.on_clock(clock.now, frame.arrived)
-                instance.end_day(clock.trading_day, frame.arrived)
-                self.touched[instance.pk] = instance
+            if first not in counts:
+                counts[first] = self.market.comes_from(frame.source, first)
+            if counts[first] and not (self._behind and self._has_had(instance, frame)):
+                given = instance.on_clock(clock.now, frame.arrived)
+                if instance.end_day(clock.trading_day, frame.arrived) or given:
+                    self.touched[instance.pk] = instance
 
     def _has_had(self, instance: Instance, frame: Frame) -> bool:
         behind = self._behind.get(instance.pk) if self._behind else None

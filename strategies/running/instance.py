@@ -38,7 +38,7 @@ MOST_INPUTS = 64
 BEHIND_SECONDS = 60.0
 """A host elsewhere that is so far behind decides on a market that is gone."""
 ENDS = frozenset({NewsKind.REJECTED, NewsKind.CANCELLED})
-QUIET_SECONDS = 4.0
+QUIET_SECONDS = 14.0
 """A tick on which nothing was decided is read again in no time: the state after it is stored that much later."""
 FAULTS_IN_A_ROW = 3
 """A strategy that raises at so many events one after the other has failed."""
@@ -207,20 +207,23 @@ class Instance:
         bar = bar_of(message)
         self._decide(self.gatherer.take(leg, bar, at), at, event_at)
 
-    def on_clock(self, now: int, event_at: int) -> None:
-        """The market clock has come to ``now``."""
+    def on_clock(self, now: int, event_at: int) -> bool:
+        """The market clock has come to ``now``; gives whether that was anything to its host."""
         self.at = max(self.at, now)
-        if self.gatherer:
-            self._decide(self.gatherer.on_clock(now), now, event_at)
+        gathered = self.gatherer.on_clock(now) if self.gatherer else ()
+        self._decide(gathered, now, event_at)
         if self.clock:
             self.give(ClockIn(now), event_at)
+        return bool(gathered) or self.clock
 
-    def end_day(self, day: int, event_at: int) -> None:
-        """The market is in a later trading day than the instance: nothing more comes of its own."""
-        if self.day and day > self.day and not self.count.ended:
-            self._decide(self.gatherer.finish(), self.at, event_at)
-            self.count.ended = True
-            self.give(DayIn(self.day, ends=True), event_at)
+    def end_day(self, day: int, event_at: int) -> bool:
+        """Whether the market is in a later trading day than the instance: nothing more comes of its own then."""
+        if not self.day or day <= self.day or self.count.ended:
+            return False
+        self._decide(self.gatherer.finish(), self.at, event_at)
+        self.count.ended = True
+        self.give(DayIn(self.day, ends=True), event_at)
+        return True
 
     def news(self, told: OrderNews, event_at: int) -> None:
         """News of one of its orders: booked here, then told to its host."""

@@ -1,8 +1,8 @@
 """The loop that runs strategies: one thread, one queue, and every step's outcome in one transaction.
 
 What comes are frames of the market, news of orders, answers of processes and warmed-up hosts. After each of them what
-instances want is stored (``journal.py``); where nothing was decided, within a second, and within five where there were
-only ticks. Whoever takes the lease next restores from the rows, and reads streams and events from where they stand.
+instances want is stored (``journal.py``); where nothing was decided, within a second, and within fifteen where there
+were only ticks. Whoever takes the lease next restores from the rows, and reads streams and events from where they stand.
 """
 
 import gc
@@ -20,7 +20,7 @@ from accounts.leases import LeaseKeeper, LeaseLostError
 from marketdata.heartbeat import beat
 from marketdata.stream import UnreachableError
 from strategies.metrics import BEHIND, EVENT_SECONDS, QUEUE, STATE_AGE
-from strategies.running.alone import each_alone
+from strategies.running.alone import NOBODYS, each_alone
 from strategies.running.duty import Duty
 from strategies.running.ending import Ending
 from strategies.running.feeding import Feeding, Frame, time_behind
@@ -191,7 +191,7 @@ class StrategyLoop:
             touched = [each for each in self.feeding.touched.values() if each.pk in self.instances]
             self.feeding.touched.clear()
             for instance in touched:
-                self._alone(self._look_at, [instance])
+                self._look_at(instance)
             self._alone(store_openings, touched)
             self._write([each for each in touched if each.wanted or each.urgent])
             if not self.feeding.touched:
@@ -256,9 +256,13 @@ class StrategyLoop:
 
         each_alone(done, instances, self.ending.blame)
 
-    def _look_at(self, instances: Sequence[Instance]) -> None:
-        for instance in instances:
+    def _look_at(self, instance: Instance) -> None:
+        try:
             self._follow_up(instance)
+        except NOBODYS:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever comes of one strategy is not the others' trouble
+            self.ending.blame(instance, error)
 
     def _follow_up(self, instance: Instance) -> None:
         self.rolls.follow_up(instance)

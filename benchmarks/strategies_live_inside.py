@@ -107,14 +107,21 @@ class Parts(NamedTuple):
 
 
 class Measured(Journal):
-    """Notes when each order was committed, and when the tick was published that it was decided on."""
+    """Notes when each order was committed, and when the tick was published that it was decided on.
 
-    began = 0
+    Orders that go out with a later tick are ``late``: the account refused the first one, as it would have met an order
+    of a neighbour.
+    """
+
+    began = late = 0
     found: list[Parts]
 
     def _tell_latency(self, placed: Any, decided: int) -> None:
         now = time.time_ns()
         for part in placed:
+            if part.place.decided_at != part.instance.ticked:
+                self.late += 1
+                continue
             sent, arrived = part.place.decided_at - market_time(0, self.began), part.wanted.event_at
             steps = (arrived - sent, decided - arrived, now - decided, now - sent)
             self.found.append(Parts(*(each / 1e9 for each in steps)))
@@ -147,12 +154,14 @@ def _run(loop: StrategyLoop) -> Iterator[Figure]:
     with subprocess.Popen(words) as market:
         events = _until(loop, began, WARM_SECONDS)
         journal.found.clear()
+        journal.late = 0
         used = time.thread_time()
         events = _until(loop, began, WARM_SECONDS + SECONDS) - events
         used = time.thread_time() - used
         market.wait()
     yield Figure(f"{name}.events_per_second", events / SECONDS, "1/s")
     yield Figure(f"{name}.orders", len(journal.found), "orders")
+    yield Figure(f"{name}.orders_after_a_refusal", journal.late, "orders")
     for part in Parts._fields:
         seconds = [getattr(each, part) for each in journal.found]
         for share in (50, 90, 99):

@@ -39,6 +39,7 @@ from quantsite.common.times import ns_to_utc
 from strategies import services
 from strategies.choices import ActivityName, Health, StageName
 from strategies.instance_models import LEASE, StrategyInstance
+from strategies.management.commands.run_strategies import keep_pauses_short
 from strategies.running.journal import Journal
 from strategies.running.loop import StrategyLoop
 from strategies.services import NewInstance
@@ -144,6 +145,7 @@ class OfNeighbours(Journal):
 
 def figures() -> Iterator[Figure]:
     """One busy morning, with more trouble than anybody has had."""
+    keep_pauses_short()
     parts = phases()
     desk(parts)
     with managed("run_gateway", "--all"):

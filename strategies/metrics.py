@@ -36,6 +36,7 @@ EVENT_SECONDS = Histogram(
     buckets=(0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.02, 0.1, 0.2, 1.0, 5.0),
 )
 QUEUE = Gauge("quantsite_strategy_queue", "Frames and news that wait for the runner", registry=REGISTRY)
+ASIDE = Gauge("quantsite_strategy_aside", "Writes of the runner that wait beside its loop", registry=REGISTRY)
 BEHIND = Gauge("quantsite_strategy_process_queue", "Inputs that wait for processes of strategies", registry=REGISTRY)
 FAILURES = Counter("quantsite_strategy_failures", "Strategies that have failed", ["reason"], registry=REGISTRY)
 FAULTS = Counter("quantsite_strategy_faults", "Events at which a strategy raised an error", registry=REGISTRY)

@@ -5,18 +5,18 @@ from typing import TypeVar
 
 from accounts.leases import LeaseLostError
 from quantsite.web.database import DATABASE_AWAY
-from strategies.running.instance import Instance
 
 NOBODYS = (*DATABASE_AWAY, LeaseLostError)
 """Errors that no instance has led to: the runner begins anew after them."""
 
+Subject = TypeVar("Subject")
 Outcome = TypeVar("Outcome")
 
 
 def each_alone(
-    work: Callable[[Sequence[Instance]], list[Outcome]],
-    instances: Sequence[Instance],
-    blame: Callable[[Instance, Exception], None],
+    work: Callable[[Sequence[Subject]], list[Outcome]],
+    instances: Sequence[Subject],
+    blame: Callable[[Subject, Exception], None],
 ) -> list[Outcome]:
     """What ``work`` gives for all of them; whoever it fails for even by itself is blamed, and left out."""
     try:

@@ -90,6 +90,9 @@ class Duty:
         self._looked = now
         changed = [pk for pk, at in found.values_list("pk", "changed_at") if self._known.get(pk) != at]
         for row in _rows().filter(pk__in=changed) if changed else ():
+            known = self._loop.instances.get(row.pk)
+            if known is not None and known.ending:
+                continue  # with the next look
             self._known[row.pk] = row.changed_at
             self._apply(row)
         for instance in list(self._loop.instances.values()):
@@ -182,6 +185,8 @@ class Duty:
         """Have it do what its row says now."""
         row = instance.row
         warming = instance.pk in self._starts
+        if instance.ending:
+            return
         if instance.unreadable:
             self._ending.unreadable(instance, wanted=_wanted(row))
             return

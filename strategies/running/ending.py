@@ -4,7 +4,8 @@ The strategy has no say in it: its host is gone before anything else happens.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 from django.db import IntegrityError, transaction
@@ -22,8 +23,8 @@ from strategies.running.hosts import OVER_BUDGET
 from strategies.running.inputs import error_of
 from strategies.running.instance import FAULTS_IN_A_ROW, Instance
 from strategies.running.isolated import MOST_BYTES, Gone
-from strategies.running.leftovers import withdraw, withdraw_all
-from strategies.running.starting import owner_of, tell_health
+from strategies.running.leftovers import withdraw, withdraw_all, withdraw_numbers
+from strategies.running.starting import owner_of
 from strategies.verbs.holdings import held_lots, working_orders
 
 if TYPE_CHECKING:
@@ -43,6 +44,18 @@ GONE = {
 }
 
 
+class _Left(NamedTuple):
+    """What it left behind when its host was let go: the market's time, its orders at work, and lots by contract."""
+
+    at: int
+    sent: tuple[int, ...]
+    held: Mapping[str, int]
+
+    def closed_by(self, row: StrategyInstance) -> bool:
+        """Whether its policy has something to close."""
+        return row.stopping == OnFailure.FLATTEN and bool(self.held or self.sent)
+
+
 class Ending:
     """Ends instances of one loop."""
 
@@ -51,29 +64,14 @@ class Ending:
 
     def end(self, instance: Instance) -> None:
         """Its row says that it is stopped: forget its host and do what the row says of its orders and lots."""
-        self._drop_host(instance)
-        self._loop.rolls.give_up(instance)
-        instance.to_end = False
-        policy = instance.row.stopping
-        if policy != OnFailure.LEAVE:
-            withdraw_all(instance)
-        say.line(instance, "stopped", say.STOPPED, details={"policy": policy, "at": instance.at})
-        if policy == OnFailure.FLATTEN and (instance.book.held or instance.sent):
-            self.close(instance)
-        else:
-            self._finish(instance)
-        self._loop.touch(instance)
-        instance.urgent = True
+        left = self._let_go(instance)
+        work = partial(self._end_rows, instance, instance.row, left)
+        self._loop.aside.do(work, partial(self._ended, instance, left), about=[instance.pk])
 
     def close(self, instance: Instance) -> None:
         """Withdraw what works and close what is held."""
         withdraw_all(instance)
-        codes = [leg.instrument.code for leg in instance.legs] + list(instance.others)
-        instance.closing = True
-        instance.host = ClosingHost(codes, instance.book.lots, instance.sent.keys(), instance.number + 1)
-        instance.listens, instance.clock = instance.host.listening()
-        self._loop.touch(instance)
-        instance.urgent = True
+        self._begin_closing(instance)
 
     def follow_up(self, instance: Instance) -> None:
         """Look whether what was to be closed is closed."""
@@ -81,7 +79,7 @@ class Ending:
         if isinstance(host, ClosingHost):
             if not host.busy:
                 self._finish(instance)
-                alarms.end(alarms.NOT_FLAT, row.key)
+                self._loop.aside.do(partial(alarms.end, alarms.NOT_FLAT, row.key))
             elif host.vain >= MOST_IN_VAIN:
                 self._give_up(instance, host.refused)
             elif host.refused and instance.book.held:
@@ -99,7 +97,6 @@ class Ending:
         say.line(instance, "left", say.LEFT, values, level=LogLevel.ERROR)
         instance.gave_up = instance.row.flatten_asked
         self._finish(instance)
-        instance.urgent = True
 
     def fail(self, instance: Instance, code: str, text: str, values: Mapping[str, Any] | None = None) -> None:
         """It decides no more: told to everybody, then ended as its policy for failures says."""
@@ -107,14 +104,11 @@ class Ending:
         given = {"key": row.key, **(values or {})}
         log.error("strategy failed", strategy=row.key, code=code, **{k: str(v)[:500] for k, v in given.items()})
         FAILURES.labels(code).inc()
-        with transaction.atomic():  # whoever dies in between has either told everybody or nobody
-            services.fail(row.pk, code, text, given)
-            alarms.tell_failed(row.key, text, given)
-            say.line(instance, "failed", text, given, level=LogLevel.ERROR)
-        instance.row = StrategyInstance.objects.select_related("account", "owner").get(pk=row.pk)
-        instance.health = Health.FAILED
         self._loop.starts.forget(instance.pk)
-        self.end(instance)
+        left = self._let_go(instance)
+        work = partial(self._fail_rows, instance, left, code, text, given)
+        untold = partial(self._fail_plainly, instance, left)
+        self._loop.aside.do(work, partial(self._ended, instance, left), untold, about=[instance.pk])
 
     def heard(self, instance: Instance) -> None:
         """What a strategy raised, or how long it took, in the step that is over."""
@@ -123,8 +117,8 @@ class Ending:
         instance.count.errors += len(faults)
         FAULTS.inc(len(faults))
         for fault in faults[:1]:
-            say.line(instance, "error", say.RAISED, {"error": fault.error}, level=LogLevel.ERROR,
-                     details={"trace": fault.trace, "more": len(faults) - 1})  # fmt: skip
+            details = {"trace": fault.trace, "more": len(faults) - 1}
+            self._say(instance, "error", say.RAISED, {"error": fault.error}, level=LogLevel.ERROR, details=details)
         if instance.unfit:
             unfit, instance.unfit = instance.unfit, ""
             self.fail(instance, "unfit", say.UNFIT, {"error": unfit})
@@ -136,8 +130,8 @@ class Ending:
         elif instance.slowest > row.budget_ms * 1_000_000:
             took = instance.slowest / 1e6
             values = {"took": int(took), "budget": row.budget_ms}
-            say.line(instance, "slow", say.SLOW, values, level=LogLevel.WARNING)
-            alarms.tell_slow(row.key, took, row.budget_ms)
+            self._say(instance, "slow", say.SLOW, values, level=LogLevel.WARNING)
+            self._loop.aside.do(partial(alarms.tell_slow, row.key, took, row.budget_ms))
 
     def blame(self, instance: Instance, error: Exception) -> None:
         """What it has led to could not be taken in or stored. Raises ``error`` where no strategy's code decides."""
@@ -198,9 +192,11 @@ class Ending:
     def refused(self, instance: Instance, number: int, error: RuleError) -> None:
         """An order was refused at once; without the right to trade nothing more may come of the instance."""
         values = {"number": number, "reason": error.text}
-        say.line(instance, "refused", say.REFUSED, values, level=LogLevel.WARNING, details={"code": error.code})
+        self._say(instance, "refused", say.REFUSED, values, level=LogLevel.WARNING, details={"code": error.code})
         if error.code == "permission_denied" and not instance.closing and instance.hosted:
             self.fail(instance, "permission_denied", say.NO_RIGHT, {"error": error.text})
+
+    # --- its end: out of the loop at once, then its rows beside the loop, then what follows from them --------------
 
     def _drop_host(self, instance: Instance) -> None:
         if instance.host is not None:
@@ -208,23 +204,102 @@ class Ending:
         instance.forget_host()
         instance.closing = False
 
-    def _finish(self, instance: Instance) -> None:
+    def _let_go(self, instance: Instance) -> _Left:
+        """Nothing of its code decides any more, and until :meth:`_ended` nothing is stored of it either.
+
+        A runner that is killed before its rows are written leaves it as it was: its successor comes to the same end.
+        """
         self._drop_host(instance)
-        tell_health(instance, Health.FAILED if instance.row.failure_code else Health.OFF)
-        alarms.end(alarms.GAP, instance.row.key)
-        if not instance.book.held and not instance.sent:
-            Subscription.objects.filter(owner=owner_of(instance)).delete()
-        if instance.row.flatten_asked > instance.row.flatten_done and not instance.book.held:
-            self._tell_flat(instance)
+        self._loop.rolls.forget(instance)
+        instance.to_end = False
+        instance.ending = True
+        return _Left(instance.at, tuple(instance.sent), dict(instance.book.held))
+
+    def _fail_rows(
+        self, instance: Instance, left: _Left, code: str, text: str, given: Mapping[str, Any]
+    ) -> StrategyInstance:
+        row = instance.row
+        with transaction.atomic():  # whoever dies in between has either told everybody or nobody
+            services.fail(row.pk, code, text, given)
+            alarms.tell_failed(row.key, text, given)
+            say.line_of(row.pk, "failed", text, given, level=LogLevel.ERROR, at=left.at)
+        return self._end_rows(
+            instance, StrategyInstance.objects.select_related("account", "owner").get(pk=row.pk), left
+        )
+
+    def _fail_plainly(self, instance: Instance, left: _Left, error: Exception) -> None:
+        """What it has failed for cannot be stored itself."""
+        log.error("failure of a strategy cannot be stored", strategy=instance.row.key, exc_info=error)
+        given = {"key": instance.row.key, "error": type(error).__name__}
+        work = partial(self._fail_rows, instance, left, "not_stored", say.NOT_STORED, given)
+        self._loop.aside.do(work, partial(self._ended, instance, left), about=[instance.pk])
+
+    def _end_rows(self, instance: Instance, row: StrategyInstance, left: _Left) -> StrategyInstance:
+        """What its policy says of its orders and lots; gives its row as it stands then."""
+        self._loop.rolls.give_up_rows(instance)
+        if row.stopping != OnFailure.LEAVE:
+            withdraw_numbers(row, left.sent)
+        details = {"policy": row.stopping, "at": left.at}
+        say.line_of(row.pk, "stopped", say.STOPPED, details=details, at=left.at)
+        return row if left.closed_by(row) else _finish_rows(row, left)
+
+    def _ended(self, instance: Instance, left: _Left, row: StrategyInstance) -> None:
+        instance.row, instance.health, instance.ending = row, _health(row), False
+        if left.closed_by(row):
+            self._begin_closing(instance)
+        else:
+            self._finished(instance)
+
+    def _begin_closing(self, instance: Instance) -> None:
+        codes = [leg.instrument.code for leg in instance.legs] + list(instance.others)
+        instance.closing = True
+        instance.host = ClosingHost(codes, instance.book.lots, instance.sent.keys(), instance.number + 1)
+        instance.listens, instance.clock = instance.host.listening()
         self._loop.touch(instance)
+        instance.urgent = True
+
+    def _finish(self, instance: Instance) -> None:
+        """What was to be closed is closed, or is left to people."""
+        left = self._let_go(instance)
+        work = partial(_finish_rows, instance.row, left)
+        self._loop.aside.do(work, partial(self._finish_told, instance), about=[instance.pk])
+
+    def _finish_told(self, instance: Instance, row: StrategyInstance) -> None:
+        instance.row, instance.health, instance.ending = row, _health(row), False
+        self._finished(instance)
+
+    def _finished(self, instance: Instance) -> None:
+        self._loop.touch(instance)
+        instance.touch()
+        instance.urgent = True
 
     def _look_whether_flat(self, instance: Instance) -> None:
         if not instance.book.held and not instance.sent and instance.idle:
-            self._tell_flat(instance)
+            _tell_flat(instance.row, instance.at)
 
-    def _tell_flat(self, instance: Instance) -> None:
-        asked = instance.row.flatten_asked
-        StrategyInstance.objects.filter(pk=instance.pk).update(flatten_done=asked, told_at=timezone.now())
-        instance.row.flatten_done = asked
-        alarms.end(alarms.NOT_FLAT, instance.row.key)
-        say.line(instance, "flat", say.FLAT)
+    def _say(self, instance: Instance, kind: str, text: str, values: Mapping[str, Any], **given: Any) -> None:
+        work = partial(say.line_of, instance.pk, kind, text, values, at=instance.at, **given)
+        self._loop.aside.do(work)
+
+
+def _health(row: StrategyInstance) -> Health:
+    return Health.FAILED if row.failure_code else Health.OFF
+
+
+def _finish_rows(row: StrategyInstance, left: _Left) -> StrategyInstance:
+    """Nothing more is done for it: how it is, what it had asked for, and that it holds nothing where that was asked."""
+    StrategyInstance.objects.filter(pk=row.pk).update(health=_health(row), told_at=timezone.now())
+    alarms.end(alarms.GAP, row.key)
+    if not left.held and not left.sent:
+        Subscription.objects.filter(owner=owner_of(row.pk)).delete()
+    if row.flatten_asked > row.flatten_done and not left.held:
+        _tell_flat(row, left.at)
+    return row
+
+
+def _tell_flat(row: StrategyInstance, at: int) -> None:
+    asked = row.flatten_asked
+    StrategyInstance.objects.filter(pk=row.pk).update(flatten_done=asked, told_at=timezone.now())
+    row.flatten_done = asked
+    alarms.end(alarms.NOT_FLAT, row.key)
+    say.line_of(row.pk, "flat", say.FLAT, at=at)

@@ -125,6 +125,8 @@ class Instance:
     """What it wants that nobody can do, or why its state cannot be written: it is stopped for it."""
     unreadable: str = ""
     """Why its stored document could not be read; empty where it could, or where that was told."""
+    ending: bool = False
+    """What its end changes in rows is being written beside the loop: until that is done nothing else becomes of it."""
     to_end: bool = False
     """Its row was stopped while nobody ran it: what the row says of orders and lots is still to be done."""
     opening: Opening | None = None

@@ -5,11 +5,13 @@ go on with other lots than the account has.
 """
 
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.db.models import QuerySet
 
 from strategies.event_models import client_order_id
+from strategies.instance_models import StrategyInstance
 from strategies.running.instance import Instance
 from trading.choices import CommandKind
 from trading.order_models import Order
@@ -49,8 +51,13 @@ class Leftovers:
 
 def withdraw_all(instance: Instance) -> None:
     """Ask for the end of every order of it that may still fill."""
-    names = [client_order_id(instance.pk, number) for number in instance.sent]
-    withdraw(Order.objects.working().filter(account=instance.account, client_order_id__in=names))
+    withdraw_numbers(instance.row, instance.sent)
+
+
+def withdraw_numbers(row: StrategyInstance, numbers: Iterable[int]) -> None:
+    """The same of these numbers, in any thread."""
+    names = [client_order_id(row.pk, number) for number in numbers]
+    withdraw(Order.objects.working().filter(account=row.account_id, client_order_id__in=names))
 
 
 def withdraw(orders: QuerySet[Order]) -> None:

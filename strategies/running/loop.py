@@ -1,8 +1,9 @@
 """The loop that runs strategies: one thread, one queue, and every step's outcome in one transaction.
 
 What comes are frames of the market, news of orders, answers of processes and warmed-up hosts. After each of them what
-instances want is stored (``journal.py``); where nothing was decided, within a second, and within fifteen where there
-were only ticks. Whoever takes the lease next restores from the rows, and reads streams and events from where they stand.
+instances want is stored (``journal.py``); where nothing was decided, within a second, beside the loop (``aside.py``),
+and within fifteen where there were only ticks. Whoever takes the lease next restores from the rows, and reads streams
+and events from where they stand.
 """
 
 import gc
@@ -19,8 +20,9 @@ import structlog
 from accounts.leases import LeaseKeeper, LeaseLostError
 from marketdata.heartbeat import beat
 from marketdata.stream import UnreachableError
-from strategies.metrics import BEHIND, EVENT_SECONDS, QUEUE, STATE_AGE
+from strategies.metrics import ASIDE, BEHIND, EVENT_SECONDS, QUEUE, STATE_AGE
 from strategies.running.alone import NOBODYS, each_alone
+from strategies.running.aside import Aside
 from strategies.running.duty import Duty
 from strategies.running.ending import Ending
 from strategies.running.feeding import Feeding, Frame, time_behind
@@ -35,7 +37,15 @@ from strategies.running.opening import store_openings
 from strategies.running.pictures import Pictures
 from strategies.running.rolls import Rolls
 from strategies.running.silence import Silence
-from strategies.running.state import parts_of, store_states
+from strategies.running.state import (
+    Values,
+    instance_of,
+    note_stored,
+    parts_of,
+    state_values,
+    store_states,
+    store_values,
+)
 from strategies.running.telling import AccountNews, Listener, read_news
 from strategies.running.warm_starts import Warmed, WarmStarts
 from strategies.wake import CHANNEL
@@ -71,7 +81,11 @@ class Rung(NamedTuple):
     """Somebody has changed an instance."""
 
 
-Item = Frame | AccountNews | Answer | Warmed | Rung
+class Beside(NamedTuple):
+    """Something that was done beside the loop is to be taken in."""
+
+
+Item = Frame | AccountNews | Answer | Warmed | Rung | Beside
 
 
 class Inbox:
@@ -120,12 +134,13 @@ class StrategyLoop:
         self._guard = Guard()
         self._children: dict[Isolated, Instance] = {}
         maker = Maker(self._guard, lambda child, told: self.inbox.add(Answer(child, told)))
+        self.aside = Aside(lambda: self.inbox.add(Beside()))
         self.journal = Journal(epoch)
         self.rolls = Rolls(self)
         self.ending = Ending(self)
         self.starts = WarmStarts(maker, self.inbox.add)
         self.duty = Duty(self, maker, self.starts, self.ending)
-        self.pictures = Pictures()
+        self.pictures = Pictures(lambda write, about: self.aside.do(write, about=about))
         self.limits = Limits()
         self.silence = Silence(self.feeding)
         self._listener: Listener | None = None
@@ -148,7 +163,7 @@ class StrategyLoop:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        for closing in (self._bell, self._listener, self._follower, self.starts, self._guard):
+        for closing in (self.aside, self._bell, self._listener, self._follower, self.starts, self._guard):
             if closing is not None:
                 closing.close()
         for instance in self.instances.values():
@@ -184,6 +199,8 @@ class StrategyLoop:
             case Rung():
                 self.duty.look()
                 self.rolls.look()
+            case Beside():
+                self.aside.take()
 
     def end_step(self) -> None:
         """Store what instances want after what they were given, until nothing more follows from it."""
@@ -192,11 +209,18 @@ class StrategyLoop:
             self.feeding.touched.clear()
             for instance in touched:
                 self._look_at(instance)
-            self._alone(store_openings, touched)
-            self._write([each for each in touched if each.wanted or each.urgent])
+            self._store_openings([each for each in touched if each.opening is not None])
+            self._write([each for each in touched if (each.wanted or each.urgent) and not each.ending])
             if not self.feeding.touched:
                 return
         log.error("strategies go on ordering what is refused", instances=list(self.feeding.touched))
+
+    def settle(self) -> None:
+        """Wait for all that is under way beside the loop, and take in what comes of it."""
+        while len(self.aside):
+            self.aside.wait()
+            self.aside.take()
+            self.end_step()
 
     def touch(self, instance: Instance) -> None:
         """It was given something outside the market and the accounts."""
@@ -257,6 +281,8 @@ class StrategyLoop:
         each_alone(done, instances, self.ending.blame)
 
     def _look_at(self, instance: Instance) -> None:
+        if instance.ending:
+            return
         try:
             self._follow_up(instance)
         except NOBODYS:
@@ -275,10 +301,16 @@ class StrategyLoop:
         instance.slowest = 0
         self.duty.follow_up(instance)
 
+    def _store_openings(self, instances: list[Instance]) -> None:
+        if instances:
+            self.aside.wait_for([each.pk for each in instances])
+            self._alone(store_openings, instances)
+
     def _write(self, instances: list[Instance]) -> None:
         if not instances:
             return
         self._demand_lease()
+        self.aside.wait_for([each.pk for each in instances])
         arrived = time.time_ns()
         read_by = self.feeding.read_by
         refused = each_alone(lambda chosen: self.journal.write(chosen, read_by), instances, self.ending.blame)
@@ -301,7 +333,8 @@ class StrategyLoop:
             self._tended = now
             self.watch_processes()
             self._store_some(now)
-            self.pictures.look(list(self.instances.values()))
+            if not len(self.aside):
+                self.pictures.look(list(self.instances.values()))
         if now - self._looked >= LOOK_SECONDS and not self._chores:
             self._looked = now
             self._chores = [
@@ -318,6 +351,7 @@ class StrategyLoop:
     def _say(self) -> None:
         beat("strategies")
         QUEUE.set(len(self.inbox))
+        ASIDE.set(len(self.aside))
         BEHIND.set(sum(instance.waiting for instance in self._children.values()))
 
     def _look_at_market(self) -> None:
@@ -352,24 +386,45 @@ class StrategyLoop:
 
     def _store_some(self, now: float) -> None:
         """The states that have waited longest, a few at a time."""
-        dirty = [each for each in self.instances.values() if each.dirty_since]
+        dirty = self._dirty()
         self._to_store = bool(dirty)
         due = [each for each in dirty if now - each.dirty_since > STORE_SECONDS]
         oldest = min((each.dirty_since for each in due), default=now)
         STATE_AGE.set(max(0.0, now - oldest))
-        chosen = sorted(due, key=lambda each: each.dirty_since)[:STORE_AT_ONCE]
         self._demand_lease()
+        if len(self.aside):  # there is enough to do, or the database is slow
+            return
+        chosen = sorted(due, key=lambda each: each.dirty_since)[:STORE_AT_ONCE]
         for instance in chosen:
             instance.ask_document(*self.feeding.read_by(instance), partial(parts_of, instance))
-        self._store(chosen)
+        self._store_beside(chosen)
+
+    def _dirty(self) -> list[Instance]:
+        return [each for each in self.instances.values() if each.dirty_since and not each.ending]
 
     def store_all(self) -> None:
         """Every state that has changed: before an end in good order."""
-        dirty = [each for each in self.instances.values() if each.dirty_since]
-        self._store(dirty)
+        self.settle()
+        self._alone(lambda chosen: store_states(chosen, self.feeding.read_by, self.epoch), self._dirty())
 
-    def _store(self, instances: Sequence[Instance]) -> None:
-        self._alone(lambda chosen: store_states(chosen, self.feeding.read_by, self.epoch), instances)
+    def show_all(self) -> None:
+        """Every picture that has changed, at once."""
+        self.settle()
+        self.pictures.look(list(self.instances.values()), every=True)
+        self.settle()
+
+    def _store_beside(self, instances: Sequence[Instance]) -> None:
+        """Where these stand now, written beside the loop: a step of one of them waits for that (:meth:`_write`)."""
+        values = each_alone(partial(state_values, read_by=self.feeding.read_by), instances, self.ending.blame)
+        if values:
+            about = [instance_of(each) for each in values]
+            note_stored(self.instances[pk] for pk in about)
+            self.aside.do(partial(_store_each, values, self.epoch), self._blame_each, about=about)
+
+    def _blame_each(self, refused: Sequence[tuple[int, Exception]]) -> None:
+        for pk, error in refused:
+            if pk in self.instances:
+                self.ending.blame(self.instances[pk], error)
 
     # --- streams ----------------------------------------------------------------------------------------------
 
@@ -407,3 +462,15 @@ class StrategyLoop:
             self.turn(LOOK_SECONDS / 5)
         if not lost.is_set():
             self.store_all()
+
+
+def _store_each(values: Sequence[Values], epoch: int) -> list[tuple[int, Exception]]:
+    """Beside the loop: store these states; gives those instances whose own cannot be."""
+    refused: list[tuple[int, Exception]] = []
+
+    def store(chosen: Sequence[Values]) -> list[None]:
+        store_values(chosen, epoch)
+        return []
+
+    each_alone(store, values, lambda each, error: refused.append((instance_of(each), error)))
+    return refused

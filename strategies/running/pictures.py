@@ -1,7 +1,8 @@
 """How instances stand, for people: positions and the running day as rows, some at a time, behind everything else."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import isfinite
 
 from django.utils import timezone
@@ -13,7 +14,7 @@ from strategies.domain.hosting.virtual import Holding
 from strategies.instance_models import StrategyInstance
 from strategies.running.days import day_row, keep_days
 from strategies.running.instance import Instance
-from strategies.state_models import StrategyPosition
+from strategies.state_models import StrategyDay, StrategyPosition
 
 EVERY_SECONDS = 2.0
 """So old a picture may be."""
@@ -28,9 +29,10 @@ POSITION_COLUMNS = (
 
 
 class Pictures:
-    """Writes what has changed; one thread."""
+    """Has ``write`` do what is to be written of what has changed, about these instances; one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[Callable[[], None], Sequence[int]], None]) -> None:
+        self._do = write
         self._written: dict[int, tuple[object, float]] = {}
         self._worded: dict[int, float] = {}
         self._instruments: dict[str, Instrument] = {}
@@ -59,10 +61,12 @@ class Pictures:
     def _say_alive(self, instances: Sequence[Instance], now: float, seconds: float) -> None:
         hosted = [each.pk for each in instances if each.hosted and now - self._worded.get(each.pk, 0.0) >= seconds]
         if hosted:
-            StrategyInstance.objects.filter(pk__in=hosted).update(told_at=timezone.now())
+            self._do(partial(_say_alive, hosted), hosted)
             self._worded.update(dict.fromkeys(hosted, now))
 
     def _write(self, instances: Sequence[Instance]) -> None:
+        if not instances:
+            return
         now = time.monotonic()
         self._written.update({each.pk: (_mark(each), now) for each in instances})
         rows = [
@@ -70,8 +74,8 @@ class Pictures:
             for instance in instances
             for code, holding in instance.book.holdings.items()
         ]
-        upsert(StrategyPosition, rows, unique=("instance", "instrument"), changes=POSITION_COLUMNS)
-        keep_days([day_row(instance) for instance in instances if instance.day])
+        days = [day_row(instance) for instance in instances if instance.day]
+        self._do(partial(_write, rows, days), [each.pk for each in instances])
 
     def _position(self, instance: Instance, code: str, holding: Holding) -> StrategyPosition:
         if code not in self._instruments:
@@ -91,6 +95,15 @@ class Pictures:
             trading_day=from_day_number(instance.day) if instance.day else None,
             updated_at=timezone.now(),
         )
+
+
+def _write(positions: Sequence[StrategyPosition], days: Sequence[StrategyDay]) -> None:
+    upsert(StrategyPosition, positions, unique=("instance", "instrument"), changes=POSITION_COLUMNS)
+    keep_days(days)
+
+
+def _say_alive(instances: Sequence[int]) -> None:
+    StrategyInstance.objects.filter(pk__in=instances).update(told_at=timezone.now())
 
 
 def _mark(instance: Instance) -> object:

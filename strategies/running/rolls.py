@@ -212,7 +212,7 @@ class Rolls:
         table = instance.legs[number].contract.table
         leg = instance.others[instrument.code] = Leg(number, instrument, contract_of(instrument, table))
         instance.book.know(instrument.code, leg.contract.multiplier)
-        Subscription.objects.get_or_create(owner=owner_of(instance), instrument=instrument)
+        Subscription.objects.get_or_create(owner=owner_of(instance.pk), instrument=instrument)
         self._loop.feeding.trade(instance, number, instrument.code)
         return leg
 
@@ -220,7 +220,7 @@ class Rolls:
         """Nothing of this contract is held, nor to be traded any more."""
         instance.others.pop(instrument.code, None)
         self._loop.feeding.leave(instance, instrument.code)
-        Subscription.objects.filter(owner=owner_of(instance), instrument=instrument).delete()
+        Subscription.objects.filter(owner=owner_of(instance.pk), instrument=instrument).delete()
 
     def _hold(self, instance: Instance) -> None:
         """Its state is stored with this step."""
@@ -308,8 +308,17 @@ class Rolls:
 
     def give_up(self, instance: Instance) -> None:
         """It is hosted no more: a roll that was under way is not gone on with."""
+        self.forget(instance)
+        self.give_up_rows(instance)
+
+    def forget(self, instance: Instance) -> None:
+        """What is kept of it here."""
         self._under_way.pop(instance.pk, None)
         self._planned.pop(instance.pk, None)
+
+    @staticmethod
+    def give_up_rows(instance: Instance) -> None:
+        """What of it is rows, in any thread."""
         reason = stored(kept("The strategy was stopped before the roll was over."))
         for row in roll_rows.give_up(instance, reason):
             old, new = row.from_instrument.code, row.to_instrument.code

@@ -63,7 +63,7 @@ class Starting:
         demand_runnable(row)
         self._loop.rolls.demand_whole(instance)
         for leg in instance.legs:
-            Subscription.objects.get_or_create(owner=owner_of(instance), instrument=leg.instrument)
+            Subscription.objects.get_or_create(owner=owner_of(instance.pk), instrument=leg.instrument)
         tell_health(instance, Health.WARMING)
         instance.parameters_version = row.parameters_version
         instruments = [leg.instrument for leg in instance.legs]
@@ -282,6 +282,6 @@ def tell_health(instance: Instance, health: str) -> None:
     StrategyInstance.objects.filter(pk=instance.pk).update(health=health, told_at=timezone.now())
 
 
-def owner_of(instance: Instance) -> str:
-    """How its subscriptions are named."""
-    return f"strategy:{instance.pk}"
+def owner_of(instance: int) -> str:
+    """How subscriptions of an instance are named."""
+    return f"strategy:{instance}"

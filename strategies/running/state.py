@@ -101,17 +101,27 @@ def store_states(instances: Sequence[Instance], read_by: ReadBy, epoch: int) -> 
     ``read_by`` says how far each has read: that is how far a host in our own process has. A state that was thrown away,
     as when a stopped instance is given other instruments, is not written again.
     """
-    if not instances:
+    store_values(state_values(instances, read_by), epoch)
+    note_stored(instances)
+
+
+def store_values(values: Sequence[Values], epoch: int) -> None:
+    """The same of what :func:`state_values` has given, in any thread."""
+    if not values:
         return
-    values = state_values(instances, read_by)
     if connection.vendor != "postgresql":
         stored = _update_each(values, epoch)
     else:
         found = run_prepared(_statement(alone=not connection.in_atomic_block), storing_values(values, epoch))
         stored = found[0] if found else 0
-    if stored != len(instances):
-        _demand_ours([instance.pk for instance in instances], epoch)
-    note_stored(instances)
+    if stored != len(values):
+        _demand_ours([instance_of(each) for each in values], epoch)
+
+
+def instance_of(values: Values) -> int:
+    """Whose state it is."""
+    pk: int = values[-1]
+    return pk
 
 
 def note_stored(instances: Iterable[Instance]) -> None:

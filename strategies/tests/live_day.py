@@ -30,7 +30,7 @@ from strategies import services
 from strategies.choices import ActivityName, Health, StageName
 from strategies.event_models import Signal, StrategyOrder
 from strategies.instance_models import StrategyInstance
-from strategies.running.loop import Rung, StrategyLoop
+from strategies.running.loop import Item, Rung, StrategyLoop
 from strategies.running.telling import read_news
 from strategies.services import NewInstance
 from trading import services as trading
@@ -147,13 +147,14 @@ class LiveDay:
         assert self.loop is not None
         self.loop.take(Rung())
         self.loop.end_step()
+        self.loop.settle()
         self.wait_for_health()
 
     def end(self) -> None:
         """Stop everything in good order; no later day goes on with these instances."""
         if self.loop is not None:
             self.loop.store_all()
-            self.loop.pictures.look(list(self.loop.instances.values()), every=True)
+            self.loop.show_all()
             self.loop.__exit__()
         StrategyInstance.objects.update(activity=ActivityName.STOPPED, health=Health.OFF)
         for account in self.accounts.values():
@@ -286,9 +287,9 @@ class LiveDay:
             loop.watch_processes()
             item = loop.inbox.get(0.05)
             if item is not None:
-                loop.take(item)
-                loop.end_step()
+                _take(loop, item)
         loop.end_step()
+        loop.settle()
 
     def _elsewhere(self, loop: StrategyLoop) -> bool:
         return any(each.waiting for each in loop.instances.values())
@@ -298,8 +299,7 @@ class LiveDay:
             heard = loop.feeding.seqs.get(account.account.pk, 0)
             found = read_news(account.account.pk, heard) if account.keeper.state.last_seq > heard else None
             if found is not None:
-                loop.take(found)
-                loop.end_step()
+                _take(loop, found)
 
     def _seqs(self) -> list[int]:
         return [each.keeper.state.last_seq for each in self.accounts.values()]
@@ -309,6 +309,13 @@ class LiveDay:
             return True
         seqs = self.loop.feeding.seqs
         return all(seqs.get(each.account.pk, 0) >= each.keeper.state.last_seq for each in self.accounts.values())
+
+
+def _take(loop: StrategyLoop, item: Item) -> None:
+    """Take it in, and all that comes of it beside the loop."""
+    loop.take(item)
+    loop.end_step()
+    loop.settle()
 
 
 def signals_of(row: StrategyInstance) -> list[tuple[Any, ...]]:

@@ -93,6 +93,7 @@ def wind() -> None:
         feeding = self.feeding
         frame = int(feeding.frames.get(os.environ[SOURCE], "0-0").partition("-")[2])
         waits = any(instance.waiting for instance in self.instances.values())
+        waits = waits or len(self.aside) > 0
         progress.tell(0 if waits or feeding.catching_up else frame, feeding.seqs)
 
     module.Inbox.put, module.StrategyLoop.end_step = held_up, told

@@ -116,6 +116,7 @@ def test_a_loss_limit_takes_it_back_and_closes_what_it_holds() -> None:
             day.loop.limits.look(list(day.loop.instances.values()))
             day.loop.duty.look()
             day.loop.end_step()
+            day.loop.settle()
         flips.refresh_from_db()
         assert (flips.stage, flips.activity, flips.health) == (StageName.BACKTESTED, ActivityName.STOPPED, Health.OFF)
         assert fills_of(flips)

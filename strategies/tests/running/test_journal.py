@@ -173,7 +173,7 @@ def test_a_step_by_one_statement_is_there_whole(instances: Callable[[], dict[str
 
 def test_pictures_are_the_same_by_either_road(instances: Callable[[], dict[str, Instance]]) -> None:
     def painted() -> list[Any]:
-        made, pictures = instances(), Pictures()
+        made, pictures = instances(), Pictures(lambda write, _about: write())
         pictures.look(list(made.values()), every=True)
         made["a"].book.fill(CODE, -3, 3311.5, 2.25)
         made["a"].count.filled(99_345.0, 0.5, 2.25)

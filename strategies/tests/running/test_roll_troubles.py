@@ -58,6 +58,7 @@ def rung(day: LiveDay) -> None:
     assert day.loop is not None
     day.loop.take(Rung())
     day.loop.end_step()
+    day.loop.settle()
 
 
 # --- nothing to go to --------------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ def test_on_a_shared_account_only_the_own_lots_roll(day: LiveDay) -> None:
     assert (held_lots(stays), held_lots(rolls)) == ({OLD: 2}, {NEW: LOTS})
     day.settle(tend=True)
     assert day.loop is not None
-    day.loop.pictures.look(list(day.loop.instances.values()), every=True)
+    day.loop.show_all()
     held = {
         (row.instrument.code, row.side): row.volume for row in Position.objects.filter(account=account, volume__gt=0)
     }

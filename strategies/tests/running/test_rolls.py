@@ -132,6 +132,7 @@ def test_asked_for_by_a_person_it_rolls_at_once_and_is_asked_for_once(day: LiveD
     assert day.loop is not None
     day.loop.take(Rung())
     day.loop.end_step()
+    day.loop.settle()
     desk.play(15)
     row = rolled(desk, LOTS)
     assert (row.pk, row.document["ground"], row.document["why"]) == (asked.pk, "hand", "The old one ends.")
@@ -152,6 +153,7 @@ def test_stopped_in_the_middle_it_is_told_and_flattened_in_both_contracts(day: L
     assert day.loop is not None
     day.loop.take(Rung())
     day.loop.end_step()
+    day.loop.settle()
     row = StrategyRoll.objects.get()
     assert (row.state, row.document["reason"]["text"]) == (
         "failed", "The strategy was stopped before the roll was over."
@@ -160,6 +162,7 @@ def test_stopped_in_the_middle_it_is_told_and_flattened_in_both_contracts(day: L
     services.flatten(None, desk.row.pk)
     day.loop.take(Rung())
     day.loop.end_step()
+    day.loop.settle()
     desk.play(20)
     assert held_lots(desk.row) == {}
 
@@ -176,6 +179,7 @@ def test_one_that_is_split_does_not_start_before_it_is_flat(day: LiveDay) -> Non
         row.update(activity=activity, stopping="leave", changed_at=timezone.now())
         day.loop.take(Rung())
         day.loop.end_step()
+        day.loop.settle()
     desk.row.refresh_from_db()
     assert desk.row.health == "failed"
     assert "flatten it, then start it again" in desk.row.failure

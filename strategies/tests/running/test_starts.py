@@ -62,6 +62,7 @@ def look(day: LiveDay) -> None:
     """The loop sees what somebody has changed; the account's loop sees nothing."""
     loop_of(day).take(Rung())
     loop_of(day).end_step()
+    loop_of(day).settle()
 
 
 def agree(day: LiveDay, row: StrategyInstance) -> int:
@@ -167,6 +168,7 @@ def test_with_other_lots_than_its_orders_have_made_it_fails_instead_of_going_on(
         instance.book.fill(CODE, 1, ticks[0].last, 0.0)  # a fill that came after all
         loop_of(day).take(warmed_up(day))
         loop_of(day).end_step()
+        loop_of(day).settle()
         row.refresh_from_db()
         assert (row.activity, row.failure_code) == (ActivityName.STOPPED, "lots_differ")
         assert "+1" in row.failure
@@ -189,6 +191,7 @@ def test_paused_while_it_warms_up_it_opens_nothing() -> None:
         publish(day, ticks[OPEN : OPEN + 5])
         loop_of(day).take(warmed)
         loop_of(day).end_step()
+        loop_of(day).settle()
         day.settle()
         assert health(row) == Health.PAUSED
         day.play(ticks[OPEN + 5 : OPEN + 10])

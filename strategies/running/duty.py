@@ -80,7 +80,10 @@ class Duty:
             self._fail_to_begin(instance, error)
 
     def look(self) -> None:
-        """What has changed since the last look; begin, change and end instances by it."""
+        """Read beside the loop what has changed since the last look; begin, change and end instances by it then."""
+        self._loop.aside.do(self._read, self._follow)
+
+    def _read(self) -> list[StrategyInstance]:
         now = timezone.now()
         if time.monotonic() - self._whole_at > WHOLE_SECONDS or self._looked is None:
             found = _of_interest(StrategyInstance.objects.all())
@@ -89,12 +92,14 @@ class Duty:
             found = StrategyInstance.objects.filter(changed_at__gt=self._looked - OVERLAP)
         self._looked = now
         changed = [pk for pk, at in found.values_list("pk", "changed_at") if self._known.get(pk) != at]
-        for row in _rows().filter(pk__in=changed) if changed else ():
+        return list(_rows().filter(pk__in=changed)) if changed else []
+
+    def _follow(self, changed: Iterable[StrategyInstance]) -> None:
+        for row in changed:
             known = self._loop.instances.get(row.pk)
-            if known is not None and known.ending:
-                continue  # with the next look
-            self._known[row.pk] = row.changed_at
-            self._apply(row)
+            if known is None or not (known.ending or known.row.changed_at > row.changed_at):  # else with the next look
+                self._known[row.pk] = row.changed_at
+                self._apply(row)
         for instance in list(self._loop.instances.values()):
             self._obey(instance)
 

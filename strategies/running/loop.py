@@ -60,6 +60,8 @@ STORE_SECONDS = 1.0
 """A state that has changed is stored after so long; one that only ticks have changed ``QUIET_SECONDS`` later."""
 STORE_AT_ONCE = 5
 """States stored in one statement between two inputs: nobody waits for more."""
+MOST_BESIDE = 4
+"""Writes that wait beside the loop: behind more of them no instance's state is put."""
 LOOK_SECONDS = 1.0
 ROUNDS = 20
 """A refusal may lead to another order; so often in one step, then it is a loop."""
@@ -210,7 +212,7 @@ class StrategyLoop:
             for instance in touched:
                 self._look_at(instance)
             self._store_openings([each for each in touched if each.opening is not None])
-            self._write([each for each in touched if (each.wanted or each.urgent) and not each.ending])
+            self._write_all([each for each in touched if (each.wanted or each.urgent) and not each.ending])
             if not self.feeding.touched:
                 return
         log.error("strategies go on ordering what is refused", instances=list(self.feeding.touched))
@@ -306,6 +308,15 @@ class StrategyLoop:
             self.aside.wait_for([each.pk for each in instances])
             self._alone(store_openings, instances)
 
+    def _write_all(self, instances: list[Instance]) -> None:
+        """Those that want something in one transaction, before anything else; where the others stand, beside."""
+        alone = [each for each in instances if not each.wanted and not each.also]
+        if not alone or len(self.aside) > MOST_BESIDE:
+            self._write(instances)
+        else:
+            self._write([each for each in instances if each.wanted or each.also])
+            self._store_beside(alone)
+
     def _write(self, instances: list[Instance]) -> None:
         if not instances:
             return
@@ -391,7 +402,6 @@ class StrategyLoop:
         due = [each for each in dirty if now - each.dirty_since > STORE_SECONDS]
         oldest = min((each.dirty_since for each in due), default=now)
         STATE_AGE.set(max(0.0, now - oldest))
-        self._demand_lease()
         if len(self.aside):  # there is enough to do, or the database is slow
             return
         chosen = sorted(due, key=lambda each: each.dirty_since)[:STORE_AT_ONCE]
@@ -415,6 +425,7 @@ class StrategyLoop:
 
     def _store_beside(self, instances: Sequence[Instance]) -> None:
         """Where these stand now, written beside the loop: a step of one of them waits for that (:meth:`_write`)."""
+        self._demand_lease()
         values = each_alone(partial(state_values, read_by=self.feeding.read_by), instances, self.ending.blame)
         if values:
             about = [instance_of(each) for each in values]

@@ -6,6 +6,7 @@ changes, and who is told. Whatever a roll's beginning or end changes in rows is 
 """
 
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -75,10 +76,13 @@ class Rolls:
                     self._follow(instance, row.leg, instrument)
 
     def look(self) -> None:
-        """Rolls that are planned, by hand too: begin those that can."""
+        """Rolls that are planned, by hand too: read beside the loop, then those begin that can."""
+        self._loop.aside.do(_planned, self._plan)
+
+    def _plan(self, rows: Iterable[StrategyRoll]) -> None:
         self._planned.clear()
         at_work = {row.pk for row in self._under_way.values()}  # begun, perhaps not noted yet
-        for row in roll_rows.rolls().filter(state=RollState.PLANNED, started_at=None).order_by("pk"):
+        for row in rows:
             if row.instance_id in self._loop.instances and row.pk not in at_work:
                 self._planned.setdefault(row.instance_id, []).append(row)
         for pk in self._planned:
@@ -334,6 +338,10 @@ class Rolls:
         if any(instance.book.lots(code) for code in instance.others):
             text = _("A roll was not finished, it holds %(lots)s: flatten it, then start it again.")
             raise ConflictError("split_roll", text % {"lots": _lots(instance)})
+
+
+def _planned() -> list[StrategyRoll]:
+    return list(roll_rows.rolls().filter(state=RollState.PLANNED, started_at=None).order_by("pk"))
 
 
 def _roll_contract(instrument: Instrument) -> RollContract | None:

@@ -32,6 +32,8 @@ class Notes:
     seq: int = 0
     interval: str = "tick"
     account: int = ACCOUNT
+    told: tuple[bool, bool] = (False, False)
+    """Whether the clock, and the end of its day, is anything to it."""
     frames: dict[str, str] = field(default_factory=dict)
     legs: list[Any] = field(default_factory=list)
 
@@ -41,11 +43,12 @@ class Notes:
     def tick(self, _leg: int, one: Any, _event_at: int) -> None:
         self.heard.append(f"tick {one.seq} of {self.pk}")
 
-    def on_clock(self, _now: int, _event_at: int) -> None:
+    def on_clock(self, _now: int, _event_at: int) -> bool:
         self.heard.append(f"clock of {self.pk}")
+        return self.told[0]
 
-    def end_day(self, _day: int, _event_at: int) -> None:
-        pass
+    def end_day(self, _day: int, _event_at: int) -> bool:
+        return self.told[1]
 
     def news(self, told: OrderNews, _event_at: int) -> None:
         self.heard.append(f"news {told.seq} of {self.pk}")
@@ -123,3 +126,23 @@ def test_one_that_was_restored_further_on_stays_there_until_the_others_have_come
     publisher.close()
     assert places == [[("1-2", 3), ("1-1", 1)], [("1-2", 3), ("1-2", 1)], [("1-3", 3), ("1-3", 1)]]
     assert heard == [f"tick 2 of {OTHER}", f"tick 3 of {ONE}", f"tick 3 of {OTHER}"]
+
+
+def test_the_clock_concerns_only_those_to_whom_it_tells_something() -> None:
+    source, heard = f"clock-{uuid4().hex[:12]}", list[str]()
+    market = Market()
+    market.remember({NEAR: source})
+    feeding = Feeding(market)
+    concerned = ((True, True), (True, False), (False, True), (False, False))
+    notes = [Notes(pk, NEAR, heard, told=told) for pk, told in enumerate(concerned)]
+    for each in notes:
+        feeding.add(each)  # type: ignore[arg-type]
+    near = tick(NEAR, 1)
+    publisher = stream.publisher(source, 1)
+    publisher.send(encode(Clock(source, near.time, near.trading_day, 1.0)))
+    assert publisher.flush(SOON)
+    for name, data in stream.tail(source, 10):
+        feeding.take_frame(Frame(source, name, data, near.time))
+    publisher.close()
+    assert heard == [f"clock of {each.pk}" for each in notes]
+    assert list(feeding.touched) == [0, 1, 2]

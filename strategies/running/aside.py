@@ -75,7 +75,8 @@ class Aside:
         """Do ``work`` behind all that was asked for, and ``then`` in the loop with what came of it.
 
         ``about`` are the instances whose rows it writes. Where it raises, ``erred`` is called in the loop; without
-        that, and where the database was away or the lease was lost, the error is the loop's.
+        that, and where the database was away or the lease was lost, the error is the loop's. Raises as :meth:`take`, and
+        ``RuntimeError`` behind :meth:`close`.
         """
         job = _Job(work, then, erred, frozenset(about))
         if not self._beside:
@@ -84,6 +85,10 @@ class Aside:
                 left()
             return
         with self._changed:
+            if self._error is not None:
+                raise self._error
+            if self._closed:
+                raise RuntimeError("nothing is written beside a loop that has ended")
             self._jobs.append(job)
             self._changed.notify_all()
         if self._thread is None:

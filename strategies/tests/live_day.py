@@ -156,6 +156,7 @@ class LiveDay:
             self.loop.store_all()
             self.loop.show_all()
             self.loop.__exit__()
+            self.loop = None
         StrategyInstance.objects.update(activity=ActivityName.STOPPED, health=Health.OFF)
         for account in self.accounts.values():
             account.__exit__()

@@ -98,7 +98,7 @@ def test_after_an_error_of_nobodys_nothing_more_is_done_and_the_loop_is_told(asi
     with pytest.raises(type(error)):
         aside.take()
     with pytest.raises(type(error)):
-        aside.take()
+        aside.do(lambda: done.append(3))
     assert done == []
 
 
@@ -137,6 +137,8 @@ def test_closed_it_ends_what_is_under_way_and_begins_nothing_more(aside: Aside) 
     held.end.set()
     closing.join(SOON)
     assert not closing.is_alive()
+    with pytest.raises(RuntimeError, match="has ended"):
+        aside.do(lambda: done.append(2))
     assert done == []
 
 

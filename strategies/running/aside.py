@@ -75,8 +75,8 @@ class Aside:
         """Do ``work`` behind all that was asked for, and ``then`` in the loop with what came of it.
 
         ``about`` are the instances whose rows it writes. Where it raises, ``erred`` is called in the loop; without
-        that, and where the database was away or the lease was lost, the error is the loop's. Raises as :meth:`take`, and
-        ``RuntimeError`` behind :meth:`close`.
+        that, and where the database was away or the lease was lost, the error is the loop's. Raises as :meth:`take`,
+        and ``RuntimeError`` behind :meth:`close`.
         """
         job = _Job(work, then, erred, frozenset(about))
         if not self._beside:

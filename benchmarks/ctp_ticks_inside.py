@@ -26,8 +26,8 @@ from marketdata.ctp.settings import SessionSettings
 from marketdata.domain.ctp.login import LoginTerms
 from marketdata.feeds.ctp import CtpSource
 from marketdata.instruments import contract_of, ensure_instrument
-from marketdata.management.commands.run_feed import SWITCH_SECONDS
 from marketdata.publishing.path import TickPath
+from quantsite.common.pauses import keep_switches_short
 from quantsite.testing.ctp.fixtures import installed
 from quantsite.testing.ctp.front import Front
 from quantsite.testing.ctp.market import EMPTY, recorded
@@ -108,5 +108,5 @@ def figures() -> Iterator[Figure]:
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(SWITCH_SECONDS)  # as run_feed does
+    keep_switches_short()  # as run_feed does
     show(figures())

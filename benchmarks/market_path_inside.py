@@ -19,8 +19,8 @@ from marketdata.domain.depth import RawTick
 from marketdata.domain.normalise import Normaliser
 from marketdata.domain.reference import reference_session_table
 from marketdata.domain.ticks import Tick, unframe
-from marketdata.management.commands.run_feed import SWITCH_SECONDS
 from marketdata.publishing.path import TickPath
+from quantsite.common.pauses import keep_switches_short
 
 CONTRACTS = 700
 INTERVALS = ("1m", "3m", "5m", "15m", "30m", "1h", "2h", "1d")
@@ -161,7 +161,7 @@ def read(source: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(SWITCH_SECONDS)  # as run_feed does
+    keep_switches_short()  # as run_feed does
     if "--read" in sys.argv:
         read(sys.argv[sys.argv.index("--read") + 1])
     else:

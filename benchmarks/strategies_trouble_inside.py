@@ -35,11 +35,11 @@ from benchmarks.strategies_live_inside import (
 from marketdata.instruments import ensure_instrument
 from marketdata.live_models import FeedState, InstrumentFeed
 from marketdata.tests.made_ticks import NINE
+from quantsite.common.pauses import keep_pauses_short
 from quantsite.common.times import ns_to_utc
 from strategies import services
 from strategies.choices import ActivityName, Health, StageName
 from strategies.instance_models import LEASE, StrategyInstance
-from strategies.management.commands.run_strategies import keep_pauses_short
 from strategies.running.journal import Journal
 from strategies.running.loop import StrategyLoop
 from strategies.services import NewInstance

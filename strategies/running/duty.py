@@ -15,6 +15,7 @@ from strategies.event_models import StrategyLog, StrategyOrder
 from strategies.instance_models import RAN, InstanceQuerySet, StrategyInstance
 from strategies.running import log as say
 from strategies.running.ending import Ending
+from strategies.running.hosts import Host
 from strategies.running.inputs import ParametersIn, Told, TurnIn
 from strategies.running.instance import Instance
 from strategies.running.making import Maker
@@ -54,6 +55,8 @@ class Duty:
         self._looked: datetime | None = None
         self._known: dict[int, datetime] = {}
         self._whole_at = 0.0
+        self._obeyed: dict[int, tuple[StrategyInstance, Host | None]] = {}
+        """The row and the host of those that do what their rows say: until one of both is another there is no more."""
 
     def restore(self) -> None:
         """Every instance that there is to look after, as the runner before has left it."""
@@ -101,7 +104,10 @@ class Duty:
                 self._known[row.pk] = row.changed_at
                 self._apply(row)
         for instance in list(self._loop.instances.values()):
-            self._obey(instance)
+            obeyed = self._obeyed.get(instance.pk)
+            if obeyed is None or obeyed[0] is not instance.row or obeyed[1] is not instance.host:
+                self._obeyed.pop(instance.pk, None)
+                self._obey(instance)
 
     def warmed(self, warmed: Warmed) -> None:
         """A host is ready, or there is none; what people have said since it was asked for comes first."""
@@ -210,6 +216,7 @@ class Duty:
             self._begin(instance)
         elif instance.hosted and instance.health != Health.WARMING:
             self._change(instance)
+            self._obeyed[instance.pk] = row, instance.host
 
     def _begin(self, instance: Instance) -> None:
         """Begin; what it is may have changed while its former run was being closed."""

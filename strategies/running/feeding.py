@@ -79,6 +79,7 @@ class Feeding:
         self.touched: dict[int, Instance] = {}
         self.set_back: set[str] = set()
         self._instances: dict[int, Instance] = {}
+        self._by_first: dict[str, list[Instance]] | None = None
         self._routes: dict[str, list[tuple[Instance, int]]] = {}
         self._behind: dict[int, dict[str, str]] = {}
         self._had: dict[int, int] = {}
@@ -95,6 +96,7 @@ class Feeding:
     def add(self, instance: Instance) -> None:
         """Give it what concerns its legs from now on, and news of its orders behind those that it has had."""
         self._instances[instance.pk] = instance
+        self.regroup()
         self._had[instance.pk] = instance.seq
         for leg in instance.legs:
             self._routes.setdefault(leg.instrument.code, []).append((instance, leg.number))
@@ -109,6 +111,7 @@ class Feeding:
     def remove(self, instance: Instance) -> None:
         """Give it nothing more."""
         self._instances.pop(instance.pk, None)
+        self.regroup()
         self._behind.pop(instance.pk, None)
         self._had.pop(instance.pk, None)
         for code in list(self._routes):
@@ -274,15 +277,34 @@ class Feeding:
 
     def _clock(self, frame: Frame, clock: Clock, only: Instance | None) -> None:
         """To all whose first leg it is the market of: most have nothing to do with it but to know the time."""
-        counts: dict[str, bool] = {}
-        for instance in self._instances.values() if only is None else [only]:
-            first = instance.legs[0].instrument.code
-            if first not in counts:
-                counts[first] = self.market.comes_from(frame.source, first)
-            if counts[first] and not (self._behind and self._has_had(instance, frame)):
-                given = instance.on_clock(clock.now, frame.arrived)
-                if instance.end_day(clock.trading_day, frame.arrived) or given:
-                    self.touched[instance.pk] = instance
+        now, day = clock.now, clock.trading_day
+        found: list[Instance] = []
+        groups = self._firsts() if only is None else {only.legs[0].instrument.code: [only]}
+        for first, instances in groups.items():
+            if not self.market.comes_from(frame.source, first):
+                continue
+            for instance in instances:
+                if not (self._behind and self._has_had(instance, frame)):
+                    if instance.minds_clock(day):
+                        found.append(instance)
+                    elif instance.at < now:
+                        instance.at = now
+        for instance in sorted(found, key=_number):
+            given = instance.on_clock(now, frame.arrived)
+            if instance.end_day(day, frame.arrived) or given:
+                self.touched[instance.pk] = instance
+
+    def regroup(self) -> None:
+        """Legs are others now."""
+        self._by_first = None
+
+    def _firsts(self) -> dict[str, list[Instance]]:
+        """Instances by the contract of their first leg."""
+        if self._by_first is None:
+            self._by_first = {}
+            for instance in self._instances.values():
+                self._by_first.setdefault(instance.legs[0].instrument.code, []).append(instance)
+        return self._by_first
 
     def _has_had(self, instance: Instance, frame: Frame) -> bool:
         behind = self._behind.get(instance.pk) if self._behind else None
@@ -309,6 +331,10 @@ class Feeding:
                     self.touched[instance.pk] = instance
             if not news and account in self._told:
                 self.seqs[account] = max(self.seqs.get(account, 0), self._told[account])
+
+
+def _number(instance: Instance) -> int:
+    return instance.pk
 
 
 def time_behind(source: str, name: str) -> int:

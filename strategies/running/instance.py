@@ -209,6 +209,10 @@ class Instance:
         bar = bar_of(message)
         self._decide(self.gatherer.take(leg, bar, at), at, event_at)
 
+    def minds_clock(self, day: int) -> bool:
+        """Whether a clock of that trading day may be more to it than the time."""
+        return self.clock or bool(self.gatherer) or (0 < self.day < day and not self.count.ended)
+
     def on_clock(self, now: int, event_at: int) -> bool:
         """The market clock has come to ``now``; gives whether that was anything to its host."""
         self.at = max(self.at, now)

@@ -280,6 +280,7 @@ class Rolls:
         if moved:
             instance.legs[row.leg] = instance.others.pop(told.contract)
             instance.others[old.instrument.code] = old
+            self._loop.feeding.regroup()
             instance.also.append(partial(roll_rows.move_leg, instance.pk, row.leg, row.to_instrument))
         left = row.from_instrument if moved else row.to_instrument
         if not instance.book.lots(left.code):

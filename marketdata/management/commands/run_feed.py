@@ -1,7 +1,6 @@
 """``manage.py run_feed``: one source of ticks."""
 
 import signal
-import sys
 import threading
 from argparse import ArgumentParser
 from pathlib import Path
@@ -18,9 +17,7 @@ from marketdata.domain.ctp.exits import exit_code
 from marketdata.publishing.kinds import KINDS, FeedOptions, try_feed
 from marketdata.publishing.runner import FeedRunner
 from quantsite.common.errors import RuleError
-
-SWITCH_SECONDS = 0.0005
-"""The publisher's thread must not wait the usual 5 ms for a busy tick path to let go of the interpreter."""
+from quantsite.common.pauses import keep_switches_short
 
 
 class Command(BaseCommand):
@@ -60,7 +57,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, lambda *_about: stop.set())
-        sys.setswitchinterval(SWITCH_SECONDS)
+        keep_switches_short()  # the publisher's thread waits for a busy tick path
         if not settings.REDIS_URL:
             self.stderr.write(_("Without REDIS_URL nobody but this process sees the ticks."))
         try:

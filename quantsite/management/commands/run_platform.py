@@ -3,7 +3,6 @@
 import gc
 import signal
 import socket
-import sys
 from argparse import ArgumentParser
 from ipaddress import ip_address
 from typing import Any, NoReturn
@@ -16,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from quantsite import live_parts
 from quantsite.background import Background
+from quantsite.common.pauses import keep_pauses_short
 from quantsite.web.assets import collected, note_collected
 from quantsite.web.direct import DirectProtocol
 from quantsite.web.health import unapplied
@@ -25,11 +25,6 @@ log = structlog.get_logger(__name__)
 
 GRACE_SECONDS = 20
 MAX_SOCKET_MESSAGE = 64 * 1024
-SWITCH_SECONDS = 0.0005
-GC_THRESHOLDS = (700, 10, 100)
-"""Python's own, but ten times fewer full collections: one goes through every connection, some 180 objects each, and
-a thousand that come at once would set off two or three of 50 to 200 ms. As they are, one comes with 4,000 connections,
-which bounds what the ends of connections leave to be collected to some 100 MB."""
 PING_TIMEOUT_SECONDS = 90.0
 """A client whose network is gone for a minute keeps its sockets; the market hub cuts what takes nothing for longer."""
 
@@ -117,14 +112,14 @@ def load(config: uvicorn.Config) -> None:
     """Load the application, keep its pauses short, and spare the garbage collector looking through it.
 
     A full collection stops every socket: with the application's objects in it 100 ms, without them what the
-    connections weigh.
+    connections weigh, some 180 objects each. A thousand that come at once would set off two or three of 50 to 200 ms;
+    as the thresholds are, one comes with 4,000 connections, which bounds what their ends leave to be collected to some
+    100 MB.
     """
     config.load()
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    # The sockets' thread waits so long for one that computes or asks the database (Python's own default is 5 ms).
-    sys.setswitchinterval(SWITCH_SECONDS)
+    keep_pauses_short()  # the sockets' thread waits for those that compute or ask the database
 
 
 def refuse_old_tables() -> None:

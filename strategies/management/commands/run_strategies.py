@@ -1,8 +1,6 @@
 """``manage.py run_strategies``: strategy instances, fed by the market and heard by their accounts."""
 
-import gc
 import signal
-import sys
 import threading
 from argparse import ArgumentParser
 from typing import Any
@@ -12,20 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.commands import sentence
 from accounts.metrics_option import add_metrics_option, metrics_served
 from quantsite.common.errors import RuleError
+from quantsite.common.pauses import keep_pauses_short
 from strategies.runner import StrategyRunner
 from strategies.running.secrecy import keep_to_ourselves
-
-SWITCH_SECONDS = 0.0005
-GC_THRESHOLDS = (700, 10, 100)
-
-
-def keep_pauses_short() -> None:
-    """Of a process whose main thread is the loop, which waits for threads that read and for collections of garbage.
-
-    Python's own five milliseconds would be most of what an order takes; a full collection looks through every host.
-    """
-    sys.setswitchinterval(SWITCH_SECONDS)
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 class Command(BaseCommand):

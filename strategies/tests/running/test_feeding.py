@@ -43,6 +43,11 @@ class Notes:
     def tick(self, _leg: int, one: Any, _event_at: int) -> None:
         self.heard.append(f"tick {one.seq} of {self.pk}")
 
+    at: int = 0
+
+    def minds_clock(self, _day: int) -> bool:
+        return True
+
     def on_clock(self, _now: int, _event_at: int) -> bool:
         self.heard.append(f"clock of {self.pk}")
         return self.told[0]

@@ -12,6 +12,7 @@ from accounts.metrics_option import add_metrics_option, metrics_served
 from marketdata.ctp.trial import SECONDS
 from marketdata.domain.ctp.exits import exit_code
 from quantsite.common.errors import RuleError
+from quantsite.common.pauses import keep_pauses_short
 from quantsite.web.metrics import REGISTRY
 from trading.gateways.ctp.trial import try_account
 from trading.permissions import find_account
@@ -39,6 +40,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Run. Ends with a sentence where there is no such account or another gateway has it."""
+        keep_pauses_short()  # who waits holds the account's row, for which orders wait
         stop = threading.Event()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: stop.set())

@@ -1,7 +1,6 @@
 """The measurement of ``ctp_orders.py``: the account's loop in this process, turned by hand, an order at a time."""
 
 import gc
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from django.core.management import call_command
 
 from benchmarks.figures import Figure, show
 from benchmarks.orders_clients import share
+from quantsite.common.pauses import keep_switches_short
 from quantsite.testing.ctp.fixtures import installed
 from quantsite.testing.ctp.front import Front
 from trading.tests.ctp.broker_bench import BrokerBench, broker_bench
@@ -73,5 +73,5 @@ def figures() -> Iterator[Figure]:
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(0.0005)
+    keep_switches_short()
     show(figures())

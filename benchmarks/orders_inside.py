@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import os
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +18,7 @@ from benchmarks.fanout_inside import server
 from benchmarks.figures import Figure, show
 from benchmarks.orders_clients import Poster, Times, listen, share
 from benchmarks.orders_desk import CODE, START_SECONDS, feed, gateway, make_account, make_trader, new_order, wait_for
+from quantsite.common.pauses import keep_switches_short
 from trading import services
 from trading.choices import CommandStatus
 from trading.domain.gateway import Gateway
@@ -175,5 +175,5 @@ def figures() -> Iterator[Figure]:
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(0.0005)
+    keep_switches_short()
     show(figures())

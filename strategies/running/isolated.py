@@ -42,6 +42,10 @@ MOST_BYTES = 8 << 20
 """Of one answer, which has the state: taking it in and storing it is work of ours, which others wait for."""
 NICE = 5
 """Of its process: the runner, gateways and the database come first, but it is not left out on a busy machine."""
+BEHIND_ALL = 19
+"""Of one that computes longer than others do: those of its kind do not wait for it."""
+LONG_SECONDS = 0.05
+"""Of the processor, for one input: who takes more comes behind until it has answered."""
 FIRST_TO_GO = 1_000
 """Where the machine's memory ends, the kernel ends its process before any other."""
 END_SECONDS = 2.0
@@ -72,6 +76,8 @@ class Isolated:
         self._process: subprocess.Popen[bytes] | None = None
         self._until = self._wall = 0.0
         self._cpu = self._allowed = 0.0
+        self._long: float | None = None
+        self._nice = NICE
         self._renews = False
         self._rest: threading.Thread | None = None
         self._leaving: threading.Thread | None = None
@@ -96,11 +102,12 @@ class Isolated:
             start_new_session=True,
         )
         self._process, self.pid = process, process.pid
-        _stand_back(process.pid)
+        _stand_back(process.pid, NICE)
+        _go_first(process.pid)
         os.set_blocking(_stdin(process), False)
         self._listener = threading.Thread(target=self._listen, name=f"strategy {self.name}", daemon=True)
         self._listener.start()
-        self._expect(BEGIN_SECONDS, BEGIN_SECONDS)
+        self._expect(BEGIN_SECONDS, BEGIN_SECONDS, None)
         self._send(encode(Begin(spec, self._memory, document, [Columns.of(series) for series in bars])))
 
     def feed(self, number: int, inputs: Sequence[Input], *, document: bool) -> None:
@@ -108,12 +115,13 @@ class Isolated:
         if self.busy:
             raise RuntimeError(f"strategy {self.name} is at work")
         budget = self._budget * max(len(inputs), 1)
+        long = LONG_SECONDS * max(len(inputs), 1)
         self._renews = self._renews or any(type(given) is ParametersIn for given in inputs)
         if self._renews:
             budget += BEGIN_SECONDS
+        self._expect(budget, max(STARVED * budget, LEAST_WALL_SECONDS), None if self._renews else long)
         if any(type(given) in MARKET for given in inputs):
             self._renews = False
-        self._expect(budget, max(STARVED * budget, LEAST_WALL_SECONDS))
         self._send(encode(Feed(number, list(inputs), document)))
 
     def allow(self, budget_ms: int) -> None:
@@ -121,9 +129,15 @@ class Isolated:
         self._budget = budget_ms / 1_000
 
     def overdue(self) -> bool:
-        """Whether the batch under way has used up its time; the process is killed then, and says so as its end."""
+        """Whether the batch under way has used up its time; the process is killed then, and says so as its end.
+
+        One that takes long without having used up its time comes behind the others from now on.
+        """
         now = time.monotonic()
-        if not self.busy or now < self._until:
+        if not self.busy:
+            return False
+        if now < self._until:
+            self._put_back(now)
             return False
         used = self._used()
         if now < self._wall and used is not None and used - self._cpu < self._allowed:
@@ -179,11 +193,22 @@ class Isolated:
             self._over = True
         self._heard(self, gone)
 
-    def _expect(self, cpu: float, wall: float) -> None:
+    def _expect(self, cpu: float, wall: float, long: float | None) -> None:
         now = time.monotonic()
-        self._until, self._wall, self._allowed = now + cpu, now + wall, cpu
+        self._until, self._wall, self._allowed, self._long = now + cpu, now + wall, cpu, long
         self._cpu = self._used() or 0.0
+        if self._nice != NICE and _stand_back(self.pid, NICE):
+            self._nice = NICE
         self._busy.set()
+
+    def _put_back(self, now: float) -> None:
+        """Let the others' processes go first while this one computes longer than they do."""
+        if self._nice == BEHIND_ALL or self._long is None or now < self._until - self._allowed + self._long:
+            return
+        used = self._used()
+        if used is not None and used - self._cpu >= self._long:
+            self._nice = BEHIND_ALL
+            _stand_back(self.pid, BEHIND_ALL)
 
     def _send(self, data: bytes) -> None:
         """Without waiting: what the pipe does not take, as of a long document, is written beside."""
@@ -245,12 +270,24 @@ def _stdin(process: subprocess.Popen[bytes]) -> int:
     return process.stdin.fileno()
 
 
-def _stand_back(pid: int) -> None:
-    """Have the process come after others, for processor and memory alike."""
-    with suppress(OSError):  # gone already; a kernel without groups of sessions, or without the other, has no such file
-        os.setpriority(os.PRIO_PROCESS, pid, NICE)
+def _stand_back(pid: int, nice: int) -> bool:
+    """Have the process, and what it has begun, come after others; whether the system lets us.
+
+    It lets everybody put a process further back, and few bring one forward (``RLIMIT_NICE``).
+    """
+    with suppress(OSError):  # gone already; a kernel that does not weigh sessions has no such file, and needs none
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
+    try:
+        os.setpriority(os.PRIO_PGRP, pid, nice)
+    except OSError:  # gone, or not allowed: it stays where it is until its next beginning
+        return False
+    return True
+
+
+def _go_first(pid: int) -> None:
+    """Where the machine's memory ends, end this process first."""
+    with suppress(OSError):  # gone already, or a kernel that does not ask us
         Path(f"/proc/{pid}/oom_score_adj").write_text(str(FIRST_TO_GO), encoding="ascii")
-        Path(f"/proc/{pid}/autogroup").write_text(str(NICE), encoding="ascii")
 
 
 def _write(pipe: int, rest: memoryview) -> None:

@@ -1,6 +1,7 @@
 """The process of one strategy: what it answers, and how it ends when it hangs, eats, raises or is nobody's any more."""
 
 import os
+import resource
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from marketdata.tests.made_ticks import DAY, tick
 from quantsite.testing.patience import SOON
 from strategies.domain.hosting.intents import Decided, Place
 from strategies.running.inputs import DayIn, Input, ParametersIn, TickIn, Told
-from strategies.running.isolated import FIRST_TO_GO, NICE, Gone, Isolated
+from strategies.running.isolated import BEHIND_ALL, FIRST_TO_GO, NICE, Gone, Isolated
 from strategies.running.spec import HostSpec, LegSpec
 
 CODE = "rb2405.SHFE"
@@ -180,6 +181,63 @@ def test_it_comes_after_all_others() -> None:
     child.begin()
     assert os.getpriority(os.PRIO_PROCESS, child.process.pid) == NICE
     assert int(Path(f"/proc/{child.process.pid}/oom_score_adj").read_text()) == FIRST_TO_GO
+    child.process.close()
+    child.process.join()
+
+
+def priority_of(child: Child) -> int:
+    return os.getpriority(os.PRIO_PROCESS, child.process.pid)
+
+
+def may_come_forward() -> bool:
+    return os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_NICE)[0] >= 20 - NICE
+
+
+def test_one_that_computes_long_comes_behind_its_neighbours_before_its_time_is_up() -> None:
+    child = Child("hangs", budget_ms=60_000, at=2)
+    child.begin()
+    child.process.feed(1, [*BEGIN, *ticks(1, 2)], document=False)
+
+    def put_back() -> bool:
+        assert not child.process.overdue()
+        return priority_of(child) == BEHIND_ALL
+
+    wait_until(put_back, "a process that stands back")
+    child.process.end()
+    child.process.join()
+
+
+def test_one_that_answers_after_long_stands_where_it_stood() -> None:
+    child = Child("dawdles", budget_ms=60_000)
+    child.begin()
+    seen = set()
+
+    def answered() -> bool:
+        child.process.overdue()
+        seen.add(priority_of(child))
+        return not child.heard.empty()
+
+    child.process.feed(1, [*BEGIN, *ticks(1, 1)], document=False)
+    wait_until(answered, "an answer")
+    assert seen == {NICE, BEHIND_ALL}
+    child.heard.get()
+    child.process.feed(2, [DayIn(DAY + 2)], document=False)
+    assert priority_of(child) == (NICE if may_come_forward() else BEHIND_ALL)
+    child.process.close()
+    child.process.join()
+
+
+def test_one_that_waits_or_begins_is_not_put_back() -> None:
+    child = Child("dawdles", budget_ms=60_000, computes=False)
+    child.process.begin(child.spec, None, [NOTHING])
+    while child.heard.empty():
+        child.process.overdue()
+        assert priority_of(child) <= NICE
+    child.heard.get()
+    child.process.feed(1, [*BEGIN, *ticks(1, 1)], document=False)
+    while child.heard.empty():
+        child.process.overdue()
+        assert priority_of(child) == NICE
     child.process.close()
     child.process.join()
 

@@ -38,6 +38,11 @@ EVENT_SECONDS = Histogram(
 QUEUE = Gauge("quantsite_strategy_queue", "Frames and news that wait for the runner", registry=REGISTRY)
 ASIDE = Gauge("quantsite_strategy_aside", "Writes of the runner that wait beside its loop", registry=REGISTRY)
 BEHIND = Gauge("quantsite_strategy_process_queue", "Inputs that wait for processes of strategies", registry=REGISTRY)
+PUT_BACK = Counter(
+    "quantsite_strategy_put_back",
+    "Times that a process of a strategy computed long and came behind the others",
+    registry=REGISTRY,
+)
 FAILURES = Counter("quantsite_strategy_failures", "Strategies that have failed", ["reason"], registry=REGISTRY)
 FAULTS = Counter("quantsite_strategy_faults", "Events at which a strategy raised an error", registry=REGISTRY)
 RESTARTS = Counter("quantsite_strategy_runner_restarts", "Times that the runner began anew", registry=REGISTRY)

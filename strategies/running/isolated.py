@@ -20,6 +20,7 @@ from typing import IO, Any
 import structlog
 
 from marketdata.domain.bars import BarSeries
+from strategies.metrics import PUT_BACK
 from strategies.running.child import Begin, Feed, decode_told, encode, framed, receive
 from strategies.running.inputs import BarsIn, Input, ParametersIn, TickIn, Told, error_of, plain, unpack
 from strategies.running.spec import Columns, HostSpec
@@ -208,6 +209,7 @@ class Isolated:
         used = self._used()
         if used is not None and used - self._cpu >= self._long:
             self._nice = BEHIND_ALL
+            PUT_BACK.inc()
             _stand_back(self.pid, BEHIND_ALL)
 
     def _send(self, data: bytes) -> None:
@@ -275,12 +277,12 @@ def _stand_back(pid: int, nice: int) -> bool:
 
     It lets everybody put a process further back, and few bring one forward (``RLIMIT_NICE``).
     """
-    with suppress(OSError):  # gone already; a kernel that does not weigh sessions has no such file, and needs none
-        Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
     try:
         os.setpriority(os.PRIO_PGRP, pid, nice)
     except OSError:  # gone, or not allowed: it stays where it is until its next beginning
         return False
+    with suppress(OSError):  # gone already; a kernel that does not weigh sessions has no such file, and needs none
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice), encoding="ascii")
     return True
 
 

@@ -229,15 +229,19 @@ def test_one_that_answers_after_long_stands_where_it_stood() -> None:
 
 def test_one_that_waits_or_begins_is_not_put_back() -> None:
     child = Child("dawdles", budget_ms=60_000, computes=False)
-    child.process.begin(child.spec, None, [NOTHING])
-    while child.heard.empty():
+    seen = set()
+
+    def answered() -> bool:
         child.process.overdue()
-        assert priority_of(child) <= NICE
+        seen.add(priority_of(child))
+        return not child.heard.empty()
+
+    child.process.begin(child.spec, None, [NOTHING])
+    wait_until(answered, "a beginning")
     child.heard.get()
     child.process.feed(1, [*BEGIN, *ticks(1, 1)], document=False)
-    while child.heard.empty():
-        child.process.overdue()
-        assert priority_of(child) == NICE
+    wait_until(answered, "an answer")
+    assert seen == {NICE}
     child.process.close()
     child.process.join()
 

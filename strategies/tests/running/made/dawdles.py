@@ -10,7 +10,7 @@ from strategies.domain.strategy import BaseStrategy, Signal
 
 @dataclass(frozen=True, slots=True)
 class DawdlesParameters(StrategyParameters):
-    """How long it takes (seconds of the clock), and whether it computes meanwhile."""
+    """How long it takes (seconds of the processor where it computes, else of the clock), and whether it computes."""
 
     seconds: float = 0.5
     computes: bool = True
@@ -25,10 +25,12 @@ class Dawdles(BaseStrategy):
 
     def on_tick(self, tick: Tick) -> None:
         """Take its time."""
-        until = time.monotonic() + self.parameters.seconds
-        while (left := until - time.monotonic()) > 0:
-            if not self.parameters.computes:
-                time.sleep(left)
+        if not self.parameters.computes:
+            time.sleep(self.parameters.seconds)
+            return
+        until = time.process_time() + self.parameters.seconds
+        while time.process_time() < until:
+            pass
 
     def generate_signals(self) -> list[Signal]:
         """Nothing."""

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +37,7 @@ class Processes:
         self.environment = {**environment(folder), **variables}
         self.port = free_port()
         self._running: dict[str, subprocess.Popen[bytes] | Child] = {}
+        self._groups: list[int] = []
         self._nursery: Nursery | None = None
 
     @property
@@ -53,7 +54,9 @@ class Processes:
                 env={**self.environment, **variables},
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
+        self._groups.append(self._running[name].pid)
 
     def fork(self, name: str, *words: str, mortal: bool = False, **variables: str) -> None:
         """Start a command from a process that has imported everything; see ``nursery.py``."""
@@ -118,6 +121,9 @@ class Processes:
             process.kill()
             process.wait()
         self._running.clear()
+        for group in self._groups:  # what one that was killed has begun goes on without it, as a worker's beat does
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
         if self._nursery is not None:
             self._nursery.close()
 

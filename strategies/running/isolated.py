@@ -115,8 +115,8 @@ class Isolated:
         """Hand a batch over; only while nothing is under way."""
         if self.busy:
             raise RuntimeError(f"strategy {self.name} is at work")
-        budget = self._budget * max(len(inputs), 1)
-        long = LONG_SECONDS * max(len(inputs), 1)
+        count = max(len(inputs), 1)
+        budget, long = self._budget * count, LONG_SECONDS * count
         self._renews = self._renews or any(type(given) is ParametersIn for given in inputs)
         if self._renews:
             budget += BEGIN_SECONDS

@@ -189,6 +189,20 @@ def priority_of(child: Child) -> int:
     return os.getpriority(os.PRIO_PROCESS, child.process.pid)
 
 
+def priorities_until_heard(child: Child) -> set[int]:
+    """Those that it has had until it has said something, which is taken."""
+    seen = set()
+
+    def heard() -> bool:
+        child.process.overdue()
+        seen.add(priority_of(child))
+        return not child.heard.empty()
+
+    wait_until(heard, "an answer")
+    child.heard.get()
+    return seen
+
+
 def may_come_forward() -> bool:
     return os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_NICE)[0] >= 20 - NICE
 
@@ -210,17 +224,8 @@ def test_one_that_computes_long_comes_behind_its_neighbours_before_its_time_is_u
 def test_one_that_answers_after_long_stands_where_it_stood() -> None:
     child = Child("dawdles", budget_ms=60_000)
     child.begin()
-    seen = set()
-
-    def answered() -> bool:
-        child.process.overdue()
-        seen.add(priority_of(child))
-        return not child.heard.empty()
-
     child.process.feed(1, [*BEGIN, *ticks(1, 1)], document=False)
-    wait_until(answered, "an answer")
-    assert seen == {NICE, BEHIND_ALL}
-    child.heard.get()
+    assert priorities_until_heard(child) == {NICE, BEHIND_ALL}
     child.process.feed(2, [DayIn(DAY + 2)], document=False)
     assert priority_of(child) == (NICE if may_come_forward() else BEHIND_ALL)
     child.process.close()
@@ -229,19 +234,10 @@ def test_one_that_answers_after_long_stands_where_it_stood() -> None:
 
 def test_one_that_waits_or_begins_is_not_put_back() -> None:
     child = Child("dawdles", budget_ms=60_000, computes=False)
-    seen = set()
-
-    def answered() -> bool:
-        child.process.overdue()
-        seen.add(priority_of(child))
-        return not child.heard.empty()
-
     child.process.begin(child.spec, None, [NOTHING])
-    wait_until(answered, "a beginning")
-    child.heard.get()
+    assert priorities_until_heard(child) == {NICE}
     child.process.feed(1, [*BEGIN, *ticks(1, 1)], document=False)
-    wait_until(answered, "an answer")
-    assert seen == {NICE}
+    assert priorities_until_heard(child) == {NICE}
     child.process.close()
     child.process.join()
 
